@@ -1,0 +1,244 @@
+"""What is seen and what is sent: frozen values shared by every part.
+
+Assets are upper-case codes (`"BTC"`), symbols are HTX's names (`"btcusdt"`), times are aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+
+from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount
+
+
+class Side(StrEnum):
+    """Which way a leg goes."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class MarketState(IntEnum):
+    """`marketStatus` of HTX: only NORMAL may be traded in."""
+
+    NORMAL = 1
+    HALTED = 2
+    CANCEL_ONLY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MarketStatus:
+    """Whether the exchange as a whole trades; `affected` is `all` or a comma list of symbols."""
+
+    state: MarketState
+    affected: str = ""
+    halt_end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRules:
+    """What HTX says one symbol accepts (market-symbols, section 3.3 of its reference)."""
+
+    symbol: str
+    base: str
+    quote: str
+    online: bool
+    api_enabled: bool
+    tick_size: Decimal
+    lot_size: Decimal  # step of a market sell's quantity (amount-precision)
+    quote_step: Decimal  # step of a market buy's spend (value-precision)
+    min_notional: Decimal  # quote; a buy-market must reach it, and we hold sells to it too
+    sell_quantity_min: Decimal  # base
+    sell_quantity_max: Decimal  # base
+    buy_notional_max: Decimal  # quote
+    tags: tuple[str, ...] = ()
+
+    @property
+    def tradable(self) -> bool:
+        """Whether the symbol takes orders from an API key."""
+        return self.online and self.api_enabled
+
+    @property
+    def leveraged(self) -> bool:
+        """Whether this is a leveraged token, which is never traded."""
+        return "etp" in self.tags
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One price of a book and the base quantity offered there."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Both sides of one symbol: bids descending, asks ascending; either may be empty."""
+
+    symbol: str
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    quoted_at: datetime
+
+    @property
+    def mid(self) -> Decimal | None:
+        """Return the middle of best bid and best ask, or None when a side is missing."""
+        if not self.bids or not self.asks:
+            return None
+        return (self.bids[0].price + self.asks[0].price) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """Last trade, and the price a day before it, of one symbol."""
+
+    symbol: str
+    last: Decimal
+    open_24h: Decimal
+    bid: Decimal
+    ask: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FeeRate:
+    """The taker fee of one symbol as a fraction: the dearer of the nominal and the actual rate."""
+
+    symbol: str
+    taker_fee_rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What the account holds of one asset; a zero here is a zero row, never an absent one."""
+
+    asset: str
+    free: Decimal  # type `trade`: spendable
+    locked: Decimal  # type `frozen`: in orders
+
+    @property
+    def total(self) -> Decimal:
+        """Return what counts as value."""
+        return self.free + self.locked
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account of the key's user."""
+
+    account_id: str
+    kind: str  # spot, margin, point …
+    working: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """What the exchange says about the API key in use."""
+
+    can_read: bool
+    can_trade: bool
+    can_withdraw: bool
+    ip_addresses: tuple[str, ...]
+    days_valid: int | None  # None: no expiry
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Balances, quotes, rules and fees seen together: all of it, or there is no snapshot.
+
+    `balances` holds the target assets and every other asset with a non-zero total. `rules`, `books`, `tickers`
+    and `fees` are keyed by asset: the pair of that asset against `quote`. The quote asset itself is in `balances` only.
+    """
+
+    taken_at: datetime
+    account_id: str
+    quote: str
+    balances: Mapping[str, Balance]
+    rules: Mapping[str, MarketRules]
+    books: Mapping[str, Book]
+    tickers: Mapping[str, Ticker]
+    fees: Mapping[str, FeeRate]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRequest:
+    """One market order as it will stand on the wire. The type of `size` is the side: base sells, quote buys."""
+
+    account_id: str
+    symbol: str
+    size: BaseAmount | QuoteAmount
+    client_order_id: str
+    signed_at: datetime  # exchange time, whole seconds; SENDING on disk carries the same
+
+    @property
+    def side(self) -> Side:
+        """Return the side that the size implies."""
+        return Side.SELL if isinstance(self.size, BaseAmount) else Side.BUY
+
+
+class OrderState(StrEnum):
+    """What HTX says an order is; UNRECOGNISED keeps a word we do not know from passing as final."""
+
+    OPEN = "open"  # created, submitted, partial-filled, canceling, pre-submitted
+    FILLED = "filled"
+    PARTIAL = "partial-canceled"
+    CANCELED = "canceled"
+    UNRECOGNISED = "unrecognised"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as HTX holds it."""
+
+    venue_order_id: str
+    client_order_id: str
+    account_id: str
+    symbol: str
+    side: Side
+    is_market: bool
+    requested: Decimal  # quote for a market buy, base otherwise
+    state: OrderState
+    state_text: str
+    filled_quantity: Decimal  # base
+    filled_quote: Decimal
+    fee_nominal: Decimal  # base for a buy, quote for a sell
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One match result: the only accurate record of a fee."""
+
+    fill_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    price: Decimal
+    quantity: Decimal  # base
+    fee: Decimal
+    fee_asset: str  # base for a buy, quote for a sell
+    deducted: Decimal = ZERO  # paid in `deducted_asset` instead of `fee`
+    deducted_asset: str = ""
+    settled: bool = True  # the fee deduction is final
+    filled_at: datetime | None = None
+
+    @property
+    def notional_quote(self) -> Decimal:
+        """Return quantity times price."""
+        return self.quantity * self.price
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the last 24 hours already took of the daily limits, and what is known of the account's past."""
+
+    notional_quote: Decimal = ZERO
+    turnover_quote: Decimal = ZERO
+    orders: int = 0
+    nav_validated_quote: Decimal | None = None  # of the last cycle whose data passed; None before the first
+    has_traded: bool = False  # a leg was filled before on this journal
+    targets_changed: bool = False  # since the last executed plan
+    amount_precision_symbols: frozenset[str] = field(default_factory=frozenset)  # buys cut at the lot's decimals

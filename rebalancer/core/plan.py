@@ -1,0 +1,127 @@
+"""What the planner returns: every asset with its decision, the legs, and why the rest stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from rebalancer.core.model import Side
+from rebalancer.core.money import BaseAmount, QuoteAmount
+from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
+
+
+class AssetState(StrEnum):
+    """How far a coin's price is trusted."""
+
+    NORMAL = "normal"
+    SUSPECT = "suspect"
+    FROZEN = "frozen"
+    LEAVING = "leaving"
+    GONE = "gone"
+
+
+class Decision(StrEnum):
+    """What happens to an asset in this plan."""
+
+    SELL = "sell"
+    BUY = "buy"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class AssetLine:
+    """One target asset: what is held, what is wanted, what is done and why. Weights are fractions of NAV."""
+
+    asset: str
+    free: Decimal
+    locked: Decimal
+    price: Decimal
+    value_quote: Decimal
+    weight: Decimal
+    target: Decimal
+    band_low: Decimal
+    band_high: Decimal
+    drift: Decimal
+    state: AssetState
+    decision: Decision
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One market order of the plan. `size` is base for a sell, quote for a buy; it only ever shrinks."""
+
+    intent_seq: int
+    asset: str
+    symbol: str
+    size: BaseAmount | QuoteAmount
+    notional_quote: Decimal  # at the decision mid
+    mid: Decimal  # quote per base, at decision
+    fee_quote: Decimal
+    spread_cost_bps: Decimal
+    impact_bps: Decimal  # beyond the best price, from the walk of the book
+    reason: Reason
+
+    @property
+    def side(self) -> Side:
+        """Return the side that the size implies."""
+        return Side.SELL if isinstance(self.size, BaseAmount) else Side.BUY
+
+
+@dataclass(frozen=True, slots=True)
+class SkipLine:
+    """A wish that was not turned into a leg."""
+
+    asset: str
+    reason: Reason
+
+    def __post_init__(self) -> None:
+        assert isinstance(self.reason.code, Skip), self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A guard's refusal, with both numbers."""
+
+    code: Deny
+    text: str
+    asset: str = ""
+    limit: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The plan in sums. Turnover is max(sold, bought) / NAV at the decision mid, cash left out."""
+
+    turnover: Decimal
+    notional_quote: Decimal
+    fee_quote: Decimal
+    cost_bps: Decimal  # fee, spread and impact, of the notional
+    drift_before: Decimal  # largest absolute drift, a weight
+    drift_after: Decimal
+    nav_after_quote: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A pure function's answer to a snapshot and targets. With a denial of the whole plan there are no legs."""
+
+    taken_at: datetime
+    account_id: str
+    quote: str
+    targets_digest: str
+    nav_quote: Decimal
+    trigger: Trigger
+    assets: tuple[AssetLine, ...]
+    legs: tuple[Leg, ...]  # in the order of sending: sells first
+    skips: tuple[SkipLine, ...]
+    denials: tuple[Denial, ...]
+    totals: Totals
+
+    @property
+    def refused(self) -> bool:
+        """Whether a guard forbade planning at all: no asset could be valued, or no leg was left."""
+        return bool(self.denials) and not self.legs

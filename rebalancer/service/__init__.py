@@ -1,0 +1,1 @@
+"""The imperative shell: observe, execute, settle, one cycle."""

@@ -1,0 +1,1 @@
+"""HTX spot: signing and wire are pure, the client is thin."""
