@@ -1,0 +1,1 @@
+"""The command line: one module a family of verbs, imported only when its verb is called."""

@@ -1,0 +1,148 @@
+"""The `rebalancer` command: finds the verb, imports only its module, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from rebalancer import __version__
+from rebalancer.cli.exits import Exit, advice_for, exit_of
+from rebalancer.errors import RebalancerError
+
+# From harmless to harmful; the text stands here so that `--help` imports no verb.
+VERBS: dict[str, str] = {
+    "demo": "The whole job on an embedded exchange: no keys, no network, seconds.",
+    "check": "Doctor: settings, clock, exchange, key rights, symbols, journal.",
+    "prices": "Public market prices; needs no key.",
+    "plan": "Dry-run report: what would be traded, and why.",
+    "status": "What is: mode, last run, open questions, pause.",
+    "history": "What was: runs and their orders.",
+    "targets": "Show, check, change or compare the target weights.",
+    "run": "One cycle now; trades only with --live and REBALANCER_MODE=live.",
+    "serve": "Run cycles on the schedule until stopped.",
+    "pause": "Stop every send from now on.",
+    "resume": "Lift the pause.",
+    "ack": "Answer a halt or an order that only the owner can judge.",
+    "exchange": "A simulated HTX on loopback, for any HTX client.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose verbs are modules of this package, imported when called."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of the help."""
+        return list(VERBS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb's module and return its `command`."""
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"rebalancer.cli.{cmd_name}").command
+        assert isinstance(command, click.Command), cmd_name
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest verb when the one typed does not exist."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib  # noqa: PLC0415  # only for a mistyped verb
+
+            near = difflib.get_close_matches(args[0], VERBS, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else " `rebalancer --help` lists the verbs."
+            ctx.fail(f"No such verb {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs from the table, without importing them."""
+        with formatter.section("Verbs, from harmless to harmful"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+EPILOG = """\b
+Examples:
+  rebalancer demo                       see everything once, without keys
+  rebalancer plan                       what would be traded now, and why
+  rebalancer targets set BTC=40 USDT=10 change weights, with a preview
+  rebalancer run --live                 one live cycle (REBALANCER_MODE=live)
+"""
+
+
+@click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rebalancer", message="%(prog)s %(version)s")
+def main() -> None:
+    """Keep an HTX spot account near its owner's target weights.
+
+    Dry run is the default everywhere; live trading needs REBALANCER_MODE=live and --live.
+    """
+
+
+def entry(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with the code of `cli/exits.py`."""
+    sys.exit(run(sys.argv[1:] if argv is None else list(argv)))
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line and return its exit code; errors go to stderr, as JSON where JSON was asked for."""
+    try:
+        code = main.main(args=argv, prog_name="rebalancer", standalone_mode=False)
+    except click.Abort:
+        click.echo("Aborted; nothing was changed.", err=True)
+        return Exit.FAILURE
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except RebalancerError as exc:
+        _say_error(exc, as_json=_wants_json(argv))
+        return exit_of(exc)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); stop quietly, as other tools do.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILURE
+    except Exception as exc:
+        _say_crash(exc)
+        if os.environ.get("REBALANCER_LOG_LEVEL", "").upper() == "DEBUG":
+            raise
+        return Exit.FAILURE
+    return int(code) if isinstance(code, int) else Exit.DONE
+
+
+def _wants_json(argv: Sequence[str]) -> bool:
+    return (
+        "--json" in argv
+        or "--format=json" in argv
+        or any(first == "--format" and second == "json" for first, second in itertools.pairwise(argv))
+    )
+
+
+def _say_error(error: RebalancerError, *, as_json: bool) -> None:
+    from rebalancer.logs import redact  # noqa: PLC0415  # only when something went wrong
+
+    text, advice, code = redact(str(error)), advice_for(error), exit_of(error)
+    if as_json:
+        document = {
+            "schema": "rebalancer.error/1",
+            "code": getattr(error, "code", "") or type(error).__name__,
+            "exit": int(code),
+            "message": text,
+            "next": advice,
+        }
+        click.echo(json.dumps(document, ensure_ascii=False), err=True)
+        return
+    click.echo(f"rebalancer: {text}", err=True)
+    if advice:
+        click.echo(f"  -> {advice}", err=True)
+
+
+def _say_crash(error: Exception) -> None:
+    from rebalancer.logs import describe_crash  # noqa: PLC0415
+
+    click.echo(f"rebalancer: unexpected failure: {describe_crash(error)}", err=True)
+    click.echo("  -> this is a defect; orders already sent are in the journal (`rebalancer status`)", err=True)

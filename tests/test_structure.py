@@ -1,0 +1,174 @@
+"""The layers, read from the imports themselves: arrows point inward, and each outside thing has one door."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "rebalancer"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+
+# What the modules of each part may import of this package, by longest matching prefix. `*` is everything.
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "rebalancer": (),
+    "rebalancer.__main__": ("rebalancer.cli",),
+    "rebalancer.errors": (),
+    "rebalancer.seams": (),
+    "rebalancer.core": ("rebalancer.core",),
+    "rebalancer.venues": ("rebalancer.venues", "rebalancer.core", "rebalancer.errors", "rebalancer.seams"),
+    "rebalancer.journal": ("rebalancer.journal", "rebalancer.core", "rebalancer.errors", "rebalancer.seams"),
+    "rebalancer.simulator": ("rebalancer.simulator", "rebalancer.core.money", "rebalancer.seams"),
+    "rebalancer.service": (
+        "rebalancer.service",
+        "rebalancer.core",
+        "rebalancer.errors",
+        "rebalancer.seams",
+        "rebalancer.journal",
+        "rebalancer.venues.base",
+    ),
+    "rebalancer.report": ("rebalancer.report", "rebalancer.core", "rebalancer.journal.queries"),
+    "rebalancer.targets_file": (
+        "rebalancer.core",
+        "rebalancer.errors",
+        "rebalancer.targets_file",
+        "rebalancer.cron_trigger",
+    ),
+    "rebalancer.targets_edit": ("rebalancer.core", "rebalancer.errors", "rebalancer.targets_file"),
+    "rebalancer.settings": ("rebalancer.errors",),
+    "rebalancer.logs": (),
+    "rebalancer.sdnotify": (),
+    "rebalancer.cron_trigger": (),
+    "rebalancer.scheduler": (
+        "rebalancer.service",
+        "rebalancer.core",
+        "rebalancer.errors",
+        "rebalancer.seams",
+        "rebalancer.cron_trigger",
+        "rebalancer.sdnotify",
+        "rebalancer.settings",
+    ),
+    "rebalancer.cli": ("*",),
+}
+
+# The one door of each outside thing.
+ONLY_IN: dict[str, tuple[str, ...]] = {
+    "httpx": ("rebalancer.venues.htx.transport", "rebalancer.simulator.transport"),
+    "apscheduler": ("rebalancer.scheduler", "rebalancer.cron_trigger"),
+    "pydantic": ("rebalancer.settings",),
+    "pydantic_settings": ("rebalancer.settings",),
+    "sqlite3": ("rebalancer.journal",),
+    "numpy": (
+        "rebalancer.core.drift",
+        "rebalancer.core.bands",
+        "rebalancer.core.destination",
+        "rebalancer.core.planner",
+    ),
+    "socket": ("rebalancer.sdnotify", "rebalancer.simulator.server"),
+}
+
+# What the core may take of the standard library: nothing that reads a clock, a file, a network or chance.
+CORE_STDLIB = {
+    "__future__",
+    "base64",
+    "bisect",
+    "collections",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "functools",
+    "hashlib",
+    "itertools",
+    "json",
+    "math",
+    "operator",
+    "re",
+    "types",
+    "typing",
+}
+
+
+def module_name(path: Path) -> str:
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            assert node.module is not None
+            yield node.module
+            if node.module == "rebalancer" or node.module.startswith("rebalancer."):
+                for alias in node.names:
+                    below = ROOT.joinpath(*node.module.split("."), alias.name)
+                    if below.with_suffix(".py").exists() or below.is_dir():
+                        yield f"{node.module}.{alias.name}"
+
+
+def within(name: str, prefixes: tuple[str, ...]) -> bool:
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+def rule_for(name: str) -> tuple[str, ...]:
+    known = [prefix for prefix in MAY_IMPORT if name == prefix or name.startswith(prefix + ".")]
+    assert known != ["rebalancer"] or name == "rebalancer", f"{name}: say in MAY_IMPORT what it may import"
+    return MAY_IMPORT[max(known, key=len)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_imports_point_inward(path: Path) -> None:
+    name, allowed = module_name(path), rule_for(module_name(path))
+    if "*" in allowed:
+        return
+    ours = {target for target in imports_of(path) if within(target, ("rebalancer",))}
+    # Importing a package alone (`from rebalancer.core import x`) names the package and the module; both are checked.
+    wrong = {
+        target
+        for target in ours
+        if not within(target, allowed) and not any(a.startswith(target + ".") for a in allowed)
+    }
+    assert not wrong, f"{name} imports {sorted(wrong)}; it may import {allowed}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_outside_things_come_in_by_one_door(path: Path) -> None:
+    name = module_name(path)
+    for target in imports_of(path):
+        doors = ONLY_IN.get(target.partition(".")[0])
+        assert doors is None or within(name, doors), f"{name} imports {target}, which belongs in {doors}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "core").glob("*.py")), ids=module_name)
+def test_core_is_pure(path: Path) -> None:
+    for target in imports_of(path):
+        top = target.partition(".")[0]
+        assert top in CORE_STDLIB | {"rebalancer", "numpy"}, f"{module_name(path)} imports {target}"
+
+
+def test_nobody_imports_the_command_line() -> None:
+    for path in MODULES:
+        if not within(module_name(path), ("rebalancer.cli", "rebalancer.__main__")):
+            assert not any(within(target, ("rebalancer.cli",)) for target in imports_of(path)), path
+
+
+def test_top_level_is_what_the_owner_fixed() -> None:
+    allowed = {"pyproject.toml", "README.md", "LICENSE", "rebalancer", "targets.toml", "tests", "systemd"}
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    assert found <= allowed | {"build", "dist"}, found - allowed
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_rooms_stay_small(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= 400, f"{path}: {text.count(chr(10))} lines; split it by purpose"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            size = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert size <= 70, f"{path}:{node.lineno} {node.name}: {size} lines"
