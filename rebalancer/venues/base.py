@@ -78,6 +78,10 @@ class Venue(PublicVenue, Protocol):
         """Return the key's rights, or None where the exchange does not let this key ask (a sub-user's)."""
         ...
 
+    def warm_order_path(self) -> float:
+        """Open a fresh connection for the next place call, read the clock over it and return the skew in seconds."""
+        ...
+
     def place(self, request: PlaceRequest) -> str:
         """Send one market order, once, and return the exchange's order id.
 

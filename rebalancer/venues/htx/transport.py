@@ -1,0 +1,139 @@
+"""The only door to httpx: bytes out, bytes in, and every foreign exception turned into one of ours.
+
+httpx logs each URL at INFO, and HTX's URLs carry the key and the signature; its exceptions can carry the request.
+So its loggers are cut here, and its exceptions never become the cause of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from rebalancer.errors import NotSent, OutcomeUnknown, Unavailable
+from rebalancer.seams import Clock
+from rebalancer.venues.htx.decode import BODY_BYTES_MAX
+from rebalancer.venues.htx.envelope import RawReply
+
+CONNECT_S, READ_S, WRITE_S, POOL_S = 5.0, 10.0, 10.0, 5.0
+DEADLINE_S = 20.0  # of a whole read, however slowly it drips
+PLACE_DEADLINE_S = 10.0
+CONNECTIONS = 16
+REMAIN_HEADER = "X-HB-RateLimit-Requests-Remain"
+
+# Proof that no byte of a request left: the connection was never there. Everything else may have been delivered.
+NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+for _name in ("httpx", "httpcore"):
+    _logger = logging.getLogger(_name)
+    _logger.setLevel(logging.WARNING)
+    _logger.propagate = False
+    _logger.addHandler(logging.NullHandler())
+
+
+class _Tracer:
+    """Notes whether the first byte of a request may have been written."""
+
+    def __init__(self) -> None:
+        self.writing = False
+
+    def __call__(self, name: str, _info: Mapping[str, object]) -> None:
+        if name.endswith("send_request_headers.started"):
+            self.writing = True
+
+
+class HttpTransport:
+    """Pooled connections for reads, and one of its own for each place call.
+
+    `transport` puts an in-process exchange in the network's place. Redirects are not followed, nothing is repeated,
+    and the environment's proxies and certificates are not looked at.
+    """
+
+    def __init__(self, *, clock: Clock, transport: httpx.BaseTransport | None = None) -> None:
+        self._clock = clock
+        self._transport = transport
+        self._reads = self._client(CONNECTIONS)
+        self._orders: httpx.Client | None = None
+
+    def _client(self, connections: int) -> httpx.Client:
+        return httpx.Client(
+            transport=self._transport,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(connect=CONNECT_S, read=READ_S, write=WRITE_S, pool=POOL_S),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            headers={"User-Agent": "rebalancer", "Accept": "application/json"},
+        )
+
+    def get(self, url: str, *, fresh: bool = False) -> RawReply:
+        """Read one URL; with `fresh`, over the new connection that the next place call will use.
+
+        Raises Unavailable, without the URL, for whatever went wrong on the way.
+        """
+        client = self._fresh_orders_client() if fresh else self._reads
+        try:
+            return self._exchange(client, httpx.Request("GET", url, headers=client.headers), DEADLINE_S, _Tracer())
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as exc:
+            raise Unavailable(f"network: {type(exc).__name__}") from None
+
+    def post_once(self, url: str, body: bytes) -> RawReply:
+        """Send one body, once. Raises NotSent with proof that nothing left, else OutcomeUnknown."""
+        client = self._orders or self._fresh_orders_client()
+        tracer = _Tracer()
+        headers = {**client.headers, "Content-Type": "application/json"}
+        try:
+            request = httpx.Request("POST", url, content=body, headers=headers)
+            return self._exchange(client, request, PLACE_DEADLINE_S, tracer)
+        except NEVER_CONNECTED as exc:
+            if not tracer.writing:
+                raise NotSent(f"no connection: {type(exc).__name__}") from None
+            raise OutcomeUnknown(f"network: {type(exc).__name__}") from None
+        except (httpx.HTTPError, httpx.StreamError, httpx.CookieConflict) as exc:
+            raise OutcomeUnknown(f"network: {type(exc).__name__}") from None
+        except httpx.InvalidURL as exc:
+            raise NotSent(f"no request: {type(exc).__name__}") from None
+        except Unavailable as exc:  # deadline or size, raised below while reading an answer
+            raise OutcomeUnknown(str(exc)) from None
+
+    def _exchange(self, client: httpx.Client, request: httpx.Request, deadline_s: float, tracer: _Tracer) -> RawReply:
+        request.extensions = {
+            "trace": tracer,
+            "timeout": httpx.Timeout(connect=CONNECT_S, read=READ_S, write=WRITE_S, pool=POOL_S).as_dict(),
+        }
+        until = self._clock.monotonic_s() + deadline_s
+        response = client.send(request, stream=True)
+        try:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > BODY_BYTES_MAX:
+                    raise Unavailable(f"answer larger than {BODY_BYTES_MAX} bytes")
+                if self._clock.monotonic_s() > until:
+                    raise Unavailable(f"answer not complete after {deadline_s:g} s")
+        finally:
+            response.close()
+        remaining = response.headers.get(REMAIN_HEADER, "")
+        return RawReply(response.status_code, bytes(body), int(remaining) if remaining.isdecimal() else None)
+
+    def _fresh_orders_client(self) -> httpx.Client:
+        if self._orders is not None:
+            self._orders.close()
+        self._orders = self._client(1)
+        return self._orders
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._reads.close()
+        if self._orders is not None:
+            self._orders.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()

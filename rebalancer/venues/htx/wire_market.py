@@ -1,0 +1,137 @@
+"""Market data and reference data of HTX as core values. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rebalancer.core.model import Book, FeeRate, Level, MarketRules, MarketState, MarketStatus, Ticker
+from rebalancer.core.money import step_of_digits
+from rebalancer.errors import MalformedReply
+from rebalancer.venues.htx.codes_map import CodeMap
+from rebalancer.venues.htx.decode import Fields
+
+DIGITS_MAX = 18  # decimals of any HTX figure
+
+
+def parse_server_time(payload: dict[str, Any]) -> datetime:
+    """Return the exchange's clock (`/v1/common/timestamp`)."""
+    return Fields("timestamp", payload).moment("data")
+
+
+def parse_market_status(payload: dict[str, Any]) -> MarketStatus:
+    """Return whether the exchange trades (`/v2/market-status`); an unknown state is malformed, not normal."""
+    data = Fields("market-status", payload).below("data")
+    try:
+        state = MarketState(data.whole("marketStatus"))
+    except ValueError:
+        raise MalformedReply("market-status: unknown marketStatus") from None
+    halt_end = data.moment("haltEndTime") if "haltEndTime" in data else None
+    return MarketStatus(state, data.label("affectedSymbols"), halt_end)
+
+
+def parse_rules(payload: dict[str, Any], codes: CodeMap) -> dict[str, MarketRules]:
+    """Return every symbol's rules (`/v1/settings/common/market-symbols`, short names).
+
+    A row that cannot be read is left out: a target on it is then a missing symbol, which stops its plan, while the
+    oddities of thousands of other listings stop nothing.
+    """
+    made: dict[str, MarketRules] = {}
+    for row in Fields("market-symbols", payload).rows("data"):
+        try:
+            rules = _rules_of(Fields("market-symbols.data", row), codes)
+        except MalformedReply:
+            continue
+        if rules.symbol in made:
+            raise MalformedReply(f"market-symbols: {rules.symbol} is listed twice")
+        made[rules.symbol] = rules
+    if not made:
+        raise MalformedReply("market-symbols: no readable symbol")
+    return made
+
+
+def _rules_of(row: Fields, codes: CodeMap) -> MarketRules:
+    return MarketRules(
+        symbol=row.text("symbol"),
+        base=codes.asset_of(row.text("bc")),
+        quote=codes.asset_of(row.text("qc")),
+        online=row.text("state") == "online",
+        api_enabled=row.text("at") == "enabled",
+        tick_size=_step(row, "pp"),
+        lot_size=_step(row, "ap"),
+        quote_step=_step(row, "vp"),
+        min_notional=row.positive("minov"),
+        sell_quantity_min=row.not_negative("smminoa"),
+        sell_quantity_max=row.positive("smmaxoa"),
+        buy_notional_max=row.positive("bmmaxov"),
+        tags=tuple(tag for tag in row.label("tags").split(",") if tag),
+    )
+
+
+def _step(row: Fields, name: str) -> Decimal:
+    digits = row.whole(name)
+    if not 0 <= digits <= DIGITS_MAX:
+        raise MalformedReply(f"market-symbols: `{name}` of {digits} decimals")
+    return step_of_digits(digits)
+
+
+def parse_tickers(payload: dict[str, Any]) -> dict[str, Ticker]:
+    """Return the tickers whose prices are all there and above zero (`/market/tickers`).
+
+    The list holds index symbols and halted pairs without prices: those have no ticker here, never one of zero.
+    """
+    made: dict[str, Ticker] = {}
+    for row in Fields("tickers", payload).rows("data"):
+        fields = Fields("tickers.data", row)
+        symbol = fields.text("symbol")
+        try:
+            made[symbol] = Ticker(
+                symbol,
+                last=fields.positive("close"),
+                open_24h=fields.positive("open"),
+                bid=fields.positive("bid"),
+                ask=fields.positive("ask"),
+            )
+        except MalformedReply:
+            continue
+    return made
+
+
+def parse_book(symbol: str, payload: dict[str, Any]) -> Book:
+    """Return both sides of a book, best first (`/market/depth`, step0); a disordered side is malformed."""
+    envelope = Fields("depth", payload)
+    channel = envelope.label("ch")
+    if channel and channel.split(".")[1:2] != [symbol]:
+        raise MalformedReply(f"depth: asked for {symbol}, answered for {channel}")
+    tick = envelope.below("tick")
+    bids, asks = _levels(tick, "bids"), _levels(tick, "asks")
+    if any(later.price >= earlier.price for earlier, later in itertools.pairwise(bids)):
+        raise MalformedReply("depth: bids are not descending")
+    if any(later.price <= earlier.price for earlier, later in itertools.pairwise(asks)):
+        raise MalformedReply("depth: asks are not ascending")
+    return Book(symbol, bids, asks, tick.moment("ts") if "ts" in tick else envelope.moment("ts"))
+
+
+def _levels(tick: Fields, side: str) -> tuple[Level, ...]:
+    made = []
+    for row in tick.rows(side):
+        if not isinstance(row, list) or len(row) != 2:  # noqa: PLR2004  # price and quantity
+            raise MalformedReply(f"depth: a level of {side} is not a pair")
+        pair = Fields(f"depth.{side}", {"price": row[0], "quantity": row[1]})
+        made.append(Level(pair.positive("price"), pair.positive("quantity")))
+    return tuple(made)
+
+
+def parse_fee_rates(payload: dict[str, Any]) -> Mapping[str, FeeRate]:
+    """Return the dearer of nominal and actual taker rate (`/v2/reference/transact-fee-rate`)."""
+    made = {}
+    for row in Fields("fee-rate", payload).rows("data"):
+        fields = Fields("fee-rate.data", row)
+        rate = max(fields.not_negative("takerFeeRate"), fields.not_negative("actualTakerRate"))
+        if rate >= 1:
+            raise MalformedReply(f"fee-rate: a taker rate of {rate}")
+        made[fields.text("symbol")] = FeeRate(fields.text("symbol"), rate)
+    return made

@@ -1,0 +1,137 @@
+"""Orders and match results of HTX as core values, and the body of a place call. Pure.
+
+HTX's word `amount` stays in this file: it is base for most orders, but the quote value to spend for a market buy.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from rebalancer.core.model import Fill, Order, OrderState, PlaceRequest, Side
+from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount, parse_decimal, plain
+from rebalancer.errors import MalformedReply
+from rebalancer.venues.htx.codes_map import CodeMap
+from rebalancer.venues.htx.decode import Fields
+
+_STATES = {
+    **dict.fromkeys(
+        ("created", "ready", "pre-submitted", "submitted", "partial-filled", "canceling", "cancelling"),
+        OrderState.OPEN,
+    ),
+    "filled": OrderState.FILLED,
+    "partial-canceled": OrderState.PARTIAL,
+    "canceled": OrderState.CANCELED,
+}
+
+
+def place_body(request: PlaceRequest) -> bytes:
+    """Return the JSON of `/v1/order/orders/place` for one market order; amounts are plain text, never exponents."""
+    kind = "sell-market" if isinstance(request.size, BaseAmount) else "buy-market"
+    return json.dumps(
+        {
+            "account-id": request.account_id,
+            "symbol": request.symbol,
+            "type": kind,
+            "amount": plain(request.size.value),
+            "source": "spot-api",
+            "client-order-id": request.client_order_id,
+            "self-match-prevent": 1,
+        },
+        separators=(",", ":"),
+    ).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class WireOrder:
+    """What a place body says, read back from its bytes."""
+
+    account_id: str
+    symbol: str
+    size: BaseAmount | QuoteAmount
+    client_order_id: str
+
+
+def read_place_body(body: bytes) -> WireOrder:
+    """Read a place body back, on its own path, for the check that the wire equals the intent.
+
+    Raises ValueError for anything but a plain market order from the spot account.
+    """
+    fields = json.loads(body)
+    if fields.get("source") != "spot-api" or "price" in fields:
+        raise ValueError("not a plain spot market order")
+    value = parse_decimal(fields["amount"])
+    size: BaseAmount | QuoteAmount
+    match fields["type"]:
+        case "buy-market":
+            size = QuoteAmount(value)
+        case "sell-market":
+            size = BaseAmount(value)
+        case other:
+            raise ValueError(f"order type {other!r} is not a market order")
+    return WireOrder(fields["account-id"], fields["symbol"], size, fields["client-order-id"])
+
+
+def parse_order(endpoint: str, payload: object) -> Order:
+    """Return one order, in the shape of details (`field-*`) or of lists (`filled-*`), old padding or new."""
+    row = Fields(endpoint, payload)
+    kind = row.text("type")
+    side, _, style = kind.partition("-")
+    if side not in {"buy", "sell"}:
+        raise MalformedReply(f"{endpoint}: order type {kind!r}")
+    state_text = row.text("state")
+    return Order(
+        venue_order_id=str(row.whole("id")),
+        client_order_id=row.label("client-order-id"),
+        account_id=str(row.whole("account-id")),
+        symbol=row.text("symbol"),
+        side=Side(side),
+        is_market=style == "market",
+        requested=row.not_negative("amount"),
+        state=_STATES.get(state_text, OrderState.UNRECOGNISED),
+        state_text=state_text,
+        filled_quantity=row.not_negative(_first(row, "field-amount", "filled-amount")),
+        filled_quote=row.not_negative(_first(row, "field-cash-amount", "filled-cash-amount")),
+        fee_nominal=row.decimal(_first(row, "field-fees", "filled-fees")),
+        created_at=row.moment("created-at"),
+    )
+
+
+def _first(row: Fields, *names: str) -> str:
+    return next((name for name in names if name in row), names[0])
+
+
+def parse_orders(endpoint: str, payload: dict[str, Any]) -> tuple[Order, ...]:
+    """Return a list of orders."""
+    return tuple(parse_order(f"{endpoint}.data", row) for row in Fields(endpoint, payload).rows("data"))
+
+
+def parse_fills(payload: dict[str, Any], codes: CodeMap) -> tuple[Fill, ...]:
+    """Return match results; a fee paid in another coin (HTX, points) stands in `deducted`, and may still be ongoing."""
+    return tuple(
+        _fill_of(Fields("matchresults.data", row), codes) for row in Fields("matchresults", payload).rows("data")
+    )
+
+
+def _fill_of(row: Fields, codes: CodeMap) -> Fill:
+    kind = row.text("type")
+    deducted = row.not_negative("filled-points") if "filled-points" in row else ZERO
+    return Fill(
+        fill_id=str(row.whole("id")),
+        venue_order_id=str(row.whole("order-id")),
+        symbol=row.text("symbol"),
+        side=Side(kind.partition("-")[0]) if kind.startswith(("buy-", "sell-")) else _odd_type(kind),
+        price=row.positive("price"),
+        quantity=row.positive("filled-amount"),
+        fee=row.decimal("filled-fees"),
+        fee_asset=codes.asset_of(row.label("fee-currency")) if row.label("fee-currency") else "",
+        deducted=deducted,
+        deducted_asset=codes.asset_of(row.label("fee-deduct-currency")) if row.label("fee-deduct-currency") else "",
+        settled=(row.label("fee-deduct-state") or "done") == "done",
+        filled_at=row.moment("created-at"),
+    )
+
+
+def _odd_type(kind: str) -> Side:
+    raise MalformedReply(f"matchresults: order type {kind!r}")
