@@ -235,10 +235,20 @@ class Fill:
 class Usage:
     """What the last 24 hours already took of the daily limits, and what is known of the account's past."""
 
-    notional_quote: Decimal = ZERO
-    turnover_quote: Decimal = ZERO
+    sold_quote: Decimal = ZERO
+    bought_quote: Decimal = ZERO
     orders: int = 0
     nav_validated_quote: Decimal | None = None  # of the last cycle whose data passed; None before the first
     has_traded: bool = False  # a leg was filled before on this journal
     targets_changed: bool = False  # since the last executed plan
     amount_precision_symbols: frozenset[str] = field(default_factory=frozenset)  # buys cut at the lot's decimals
+
+    @property
+    def notional_quote(self) -> Decimal:
+        """Return what all orders together were worth."""
+        return self.sold_quote + self.bought_quote
+
+    @property
+    def turnover_quote(self) -> Decimal:
+        """Return max(sold, bought)."""
+        return max(self.sold_quote, self.bought_quote)

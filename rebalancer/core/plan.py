@@ -107,19 +107,22 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A pure function's answer to a snapshot and targets. With a denial of the whole plan there are no legs."""
+    """A pure function's answer to a snapshot and targets. With a denial of the whole plan there are no legs.
+
+    Without a price for every target asset there is no NAV: `nav_quote` and `totals` are None, `assets` is empty.
+    """
 
     taken_at: datetime
     account_id: str
     quote: str
     targets_digest: str
-    nav_quote: Decimal
+    nav_quote: Decimal | None
     trigger: Trigger
     assets: tuple[AssetLine, ...]
     legs: tuple[Leg, ...]  # in the order of sending: sells first
     skips: tuple[SkipLine, ...]
     denials: tuple[Denial, ...]
-    totals: Totals
+    totals: Totals | None
 
     @property
     def refused(self) -> bool:

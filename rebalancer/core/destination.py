@@ -1,0 +1,69 @@
+"""How far to go: weights to trade, so that what is outside its band returns part-way and nothing overshoots.
+
+The sum of all movements, cash included, is zero: whatever is bought is paid by something that moves toward its own
+target. Paying from assets inside their bands regardless of side would buy the next breach.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rebalancer.core.drift import BoolArray, FloatArray, frozen, outside_band
+
+TINY = 1e-12  # of NAV: below any exchange's smallest step
+
+
+def wished_moves(
+    drift: FloatArray,
+    bands: FloatArray,
+    *,
+    destination: float,
+    cash: int,
+    movable: BoolArray,
+    full: bool,
+    edge_margin: float,
+) -> FloatArray:
+    """Return the weight each asset should gain (negative: lose); all zeros when nothing is outside its band.
+
+    `destination` is 0 at the target and 1 at the band's edge; the aim stays `edge_margin` inside the edge, so that
+    the fee of the trade itself does not leave the asset outside. With `full`, every asset goes to its target.
+    Assets that are not `movable` neither trade nor lend themselves; then the others do less.
+    """
+    outside = np.abs(drift) > TINY if full else outside_band(drift, bands)
+    aim = np.zeros_like(drift) if full else np.minimum(destination * bands, np.maximum(bands - edge_margin, 0))
+    moves = np.where(outside & movable, -np.sign(drift) * np.maximum(np.abs(drift) - aim, 0), 0.0)
+    if not np.any(moves):
+        return frozen(moves)
+    moves = _balanced(moves, drift, cash, movable)
+    return frozen(_shrunk_to_funds(moves))
+
+
+def _balanced(moves: FloatArray, drift: FloatArray, cash: int, movable: BoolArray) -> FloatArray:
+    """Let assets on the other side of their target pay or take what is left: cash first, then the largest drift."""
+    missing = float(moves.sum())  # > 0: more is bought than sold
+    order = [cash, *(int(i) for i in np.argsort(-np.abs(drift), kind="stable") if i != cash)]
+    moved = moves.copy()
+    for i in order:
+        if abs(missing) <= TINY:
+            break
+        if not movable[i] or np.sign(drift[i]) != np.sign(missing):
+            continue
+        room = max(abs(drift[i]) - abs(moved[i]), 0.0)  # to the target, never past it
+        step = min(room, abs(missing)) * np.sign(missing)
+        moved[i] -= step
+        missing -= float(step)
+    return moved
+
+
+def _shrunk_to_funds(moves: FloatArray) -> FloatArray:
+    """Scale down the side that has no counterpart, which happens only when some asset may not move."""
+    gained, lost = float(moves[moves > 0].sum()), float(-moves[moves < 0].sum())
+    matched = min(gained, lost)
+    if max(gained, lost) - matched <= TINY * len(moves):
+        return moves
+    shrunk: FloatArray = np.where(
+        moves > 0,
+        moves * (matched / gained if gained else 0.0),
+        moves * (matched / lost if lost else 0.0),
+    )
+    return shrunk

@@ -1,0 +1,80 @@
+"""The owner's sentences: why an asset is traded, and what would make it act where it is not."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rebalancer.core.model import Side, Snapshot
+from rebalancer.core.plan import Denial
+from rebalancer.core.reasons import Deny, Reason, Skip, Trigger, Why
+from rebalancer.core.targets import Targets
+
+if TYPE_CHECKING:
+    from rebalancer.core.planner import Valuation
+
+_BY_TRIGGER = {
+    Trigger.TARGETS_CHANGED: (Why.TARGETS_CHANGED, "the targets changed: all the way to"),
+    Trigger.FIRST_BUILD: (Why.FIRST_BUILD, "the portfolio is built for the first time: to"),
+    Trigger.FORCED: (Why.FORCED, "asked for by hand: all the way to"),
+}
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction as percent with two decimals at most."""
+    text = f"{fraction * 100:.2f}".rstrip("0").rstrip(".")
+    return f"{'0' if text == '-0' else text} %"
+
+
+def why(valuation: Valuation, index: int, asset: str, side: Side, trigger: Trigger, *, outside: bool) -> Reason:
+    """Return why a leg is wished."""
+    weight, target = percent(valuation.weights[index]), percent(valuation.targets[index])
+    if trigger in _BY_TRIGGER:
+        code, text = _BY_TRIGGER[trigger]
+        return Reason(code, f"{text} {target} from {weight}")
+    if outside:
+        low, high = _edges(valuation, index)
+        if side is Side.SELL:
+            return Reason(Why.OVERWEIGHT, f"{weight} is above its band {low} to {high}: sell part of the way back")
+        return Reason(Why.UNDERWEIGHT, f"{weight} is below its band {low} to {high}: buy part of the way back")
+    if side is Side.SELL:
+        return Reason(Why.FUNDS_BUYS, f"{asset} is above its target {target} ({weight}), so it pays for the buys")
+    return Reason(Why.TAKES_PROCEEDS, f"{asset} is below its target {target} ({weight}), so it takes the proceeds")
+
+
+def capped(reason: Reason, notional_quote: Decimal, wished_quote: Decimal, quote: str) -> Reason:
+    """Return a leg's reason with what limits or cash left of the wish."""
+    assert isinstance(reason.code, Why), reason
+    text = f"{reason.text}; {notional_quote:.2f} of {wished_quote:.2f} {quote} now, the limits leave the rest for later"
+    return Reason(reason.code, text)
+
+
+def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot) -> Reason:
+    """Return why an asset that nobody wished to trade stays, and what would make it act."""
+    asset = targets.assets[index]
+    low, high = _edges(valuation, index)
+    outside = abs(valuation.drift[index]) > valuation.bands[index]
+    if asset == targets.quote:
+        text = f"cash moves by the other legs; acts below {low} or above {high}"
+        return Reason(Skip.CASH_BALANCES if outside else Skip.INSIDE_BAND, text)
+    if not snapshot.rules[asset].tradable:
+        return Reason(Skip.NOT_TRADABLE, f"HTX does not take orders for {snapshot.rules[asset].symbol} now")
+    if outside:
+        return Reason(Skip.NO_COUNTERPART, "outside its band, but nothing that may trade stands on the other side")
+    return Reason(Skip.INSIDE_BAND, f"inside its band; acts below {low} or above {high}")
+
+
+def not_counted(asset: str) -> Reason:
+    """Return why an asset beside the targets is left alone."""
+    return Reason(Skip.NOT_COUNTED, f"{asset} is held but not in the targets: left alone and not counted")
+
+
+def worthless(targets: Targets) -> Denial:
+    """Return the denial of an account that holds none of its targets."""
+    text = f"the account holds nothing of {', '.join(targets.assets)}: is this the right account?"
+    return Denial(Deny.NAV_NOT_POSITIVE, text, limit="0", value="0")
+
+
+def _edges(valuation: Valuation, index: int) -> tuple[str, str]:
+    target, band = valuation.targets[index], valuation.bands[index]
+    return percent(max(0.0, float(target - band))), percent(min(1.0, float(target + band)))
