@@ -1,0 +1,93 @@
+"""The read side: runs with their orders, for `status` and `history`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rebalancer.journal.rows import Kind, Row
+from rebalancer.journal.store import Journal
+
+_OF_RUNS = (Kind.RUN, Kind.PLAN, Kind.RUN_CLOSED, Kind.INTENT)
+
+
+@dataclass(slots=True)
+class RunView:
+    """One run as it stands in the journal."""
+
+    run_id: str
+    started_at: str
+    mode: str
+    slot: str
+    status: str = "open"
+    text: str = ""
+    trigger: str = ""
+    nav_quote: str = ""
+    legs: int = 0
+    turnover: str = ""
+    orders: list[dict[str, Any]] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """Return the run as JSON values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def recent_runs(journal: Journal, limit: int) -> list[RunView]:
+    """Return the newest runs, newest first, each with what became of its orders."""
+    views: dict[str, RunView] = {}
+    for row in journal.rows(kinds=_OF_RUNS):
+        payload = json.loads(row.payload_text)
+        if row.kind is Kind.RUN:
+            views[row.run_id] = RunView(row.run_id, row.t_wall, payload["mode"], payload["slot"])
+            while len(views) > limit:
+                del views[next(iter(views))]
+        elif row.run_id in views:
+            _add(views[row.run_id], row, payload, journal)
+    return list(reversed(views.values()))
+
+
+def _add(view: RunView, row: Row, payload: dict[str, Any], journal: Journal) -> None:
+    if row.kind is Kind.PLAN:
+        view.trigger, view.legs, view.nav_quote = payload["trigger"], payload["legs"], payload["nav_quote"] or ""
+        totals = payload["plan"].get("totals")
+        view.turnover = totals["turnover"] if totals else ""
+    elif row.kind is Kind.RUN_CLOSED:
+        view.status, view.text = payload["status"], payload["text"]
+    elif row.intent_seq is not None:
+        view.orders.append(order_document(journal, row.run_id, row.intent_seq))
+
+
+def order_document(journal: Journal, run_id: str, intent_seq: int) -> dict[str, Any]:
+    """Return one intent and its outcome as JSON values."""
+    record = journal.state.intents[run_id, intent_seq]
+    return {
+        "intent_seq": intent_seq,
+        "symbol": record.symbol,
+        "side": record.side.value,
+        "amount": str(record.sent_amount or record.amount),
+        "state": record.state.value,
+        "filled_quantity": str(record.filled_quantity),
+        "filled_quote": str(record.filled_quote),
+        "fees": {asset: str(fee) for asset, fee in record.fees.items()},
+        "client_order_id": record.client_order_id,
+        "venue_order_id": record.venue_order_id,
+        "text": record.text,
+    }
+
+
+def last_plan(journal: Journal) -> dict[str, Any] | None:
+    """Return the newest plan's document, if there is one."""
+    newest = _last(journal.rows(kinds=(Kind.PLAN,)))
+    if newest is None:
+        return None
+    document: dict[str, Any] = json.loads(newest.payload_text)["plan"]
+    return document
+
+
+def _last(rows: Iterable[Row]) -> Row | None:
+    newest = None
+    for newest in rows:  # noqa: B007  # the last one is wanted
+        pass
+    return newest

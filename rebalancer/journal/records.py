@@ -1,0 +1,205 @@
+"""One constructor a kind of row, so that each payload's shape stands in one place. Pure."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rebalancer.core.canonical import canonical
+from rebalancer.core.model import Order, Side
+from rebalancer.core.money import BaseAmount, QuoteAmount
+from rebalancer.core.orders import Event
+from rebalancer.core.plan import Leg, Plan
+from rebalancer.journal.rows import Entry, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a journal is about; another binding is refused."""
+
+    venue: str
+    host: str
+    account_id: str
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One leg as it is written down before anything of it can leave."""
+
+    run_id: str
+    intent_seq: int
+    asset: str
+    symbol: str
+    size: BaseAmount | QuoteAmount
+    notional_quote: Decimal
+    client_order_id: str
+
+    @property
+    def side(self) -> Side:
+        """Return the side that the size implies."""
+        return Side.SELL if isinstance(self.size, BaseAmount) else Side.BUY
+
+
+def binding(bound: Binding) -> Entry:
+    """Return the journal's first row."""
+    payload = {"venue": bound.venue, "host": bound.host, "account_id": bound.account_id, "quote": bound.quote}
+    return Entry(Kind.BINDING, payload)
+
+
+def run_started(run_id: str, *, schedule_id: str, slot: datetime, mode: str) -> Entry:
+    """Return the row that uses up a slot."""
+    return Entry(Kind.RUN, {"schedule_id": schedule_id, "slot": slot, "mode": mode}, run_id)
+
+
+def config(run_id: str, *, digest: str, weights: Mapping[str, Decimal]) -> Entry:
+    """Return the row that says which targets a run served."""
+    return Entry(Kind.CONFIG, {"digest": digest, "weights": weights}, run_id)
+
+
+def snapshot(run_id: str, document: Mapping[str, Any], taken_at: datetime) -> Entry:
+    """Return the row with everything the plan was made of, compressed."""
+    packed = zlib.compress(canonical(document).encode(), level=9)
+    return Entry(Kind.SNAPSHOT, {"zlib": base64.b64encode(packed).decode("ascii")}, run_id, t_exch=taken_at)
+
+
+def unpack_snapshot(payload: Mapping[str, Any]) -> Any:
+    """Return the document that `snapshot` packed."""
+    return json.loads(zlib.decompress(base64.b64decode(payload["zlib"])))
+
+
+def plan_made(
+    run_id: str, plan: Plan, *, mode: str, weights_digest: str, complete: bool, document: Mapping[str, Any]
+) -> Entry:
+    """Return the row of a plan; `complete` when no limit cut it, so that a change of targets has been served."""
+    payload = {
+        "mode": mode,
+        "nav_quote": plan.nav_quote,
+        "validated": not plan.denials,
+        "trigger": plan.trigger,
+        "legs": len(plan.legs),
+        "weights_digest": weights_digest,
+        "complete": complete,
+        "plan": document,
+    }
+    return Entry(Kind.PLAN, payload, run_id, t_exch=plan.taken_at)
+
+
+def intent(made: Intent) -> Entry:
+    """Return the row of one leg."""
+    payload = {
+        "asset": made.asset,
+        "symbol": made.symbol,
+        "side": made.side,
+        "unit": unit_of(made.size),
+        "amount": made.size.value,
+        "notional_quote": made.notional_quote,
+        "client_order_id": made.client_order_id,
+    }
+    return Entry(Kind.INTENT, payload, made.run_id, made.intent_seq)
+
+
+def sending(
+    made: Intent,
+    leg: Leg,
+    *,
+    signed_at: datetime,
+    deadline: datetime,
+    free_before: Mapping[str, Decimal],
+) -> Entry:
+    """Return the row without which nothing is sent: the amount as it will stand on the wire, and when it dies.
+
+    `free_before` are the totals of base and quote as last read: what the account holds if this order never was.
+    """
+    payload = {
+        "symbol": leg.symbol,
+        "side": leg.side,
+        "unit": unit_of(leg.size),
+        "amount": leg.size.value,
+        "notional_quote": leg.notional_quote,
+        "signed_at": signed_at,
+        "deadline": deadline,
+        "balances_before": free_before,
+    }
+    return Entry(Kind.SENDING, payload, made.run_id, made.intent_seq, signed_at)
+
+
+def outcome(
+    run_id: str,
+    intent_seq: int,
+    event: Event,
+    *,
+    text: str = "",
+    order: Order | None = None,
+    venue_order_id: str = "",
+    fees: Mapping[str, Decimal] | None = None,
+    t_exch: datetime | None = None,
+) -> Entry:
+    """Return the row that moves an intent after SENDING (or ends one that was never sent)."""
+    payload: dict[str, Any] = {"event": event}
+    if text:
+        payload["text"] = text
+    if order is not None:
+        payload |= {
+            "venue_order_id": order.venue_order_id,
+            "state": order.state_text,
+            "filled_quantity": order.filled_quantity,
+            "filled_quote": order.filled_quote,
+        }
+    if venue_order_id:
+        payload["venue_order_id"] = venue_order_id
+    if fees is not None:
+        payload["fees"] = fees
+    return Entry(Kind.OUTCOME, payload, run_id, intent_seq, t_exch)
+
+
+def evidence(run_id: str, intent_seq: int, kind: str, facts: Mapping[str, Any], t_exch: datetime) -> Entry:
+    """Return one piece of what is known about an order whose answer never came."""
+    return Entry(Kind.EVIDENCE, {"evidence": kind, **facts}, run_id, intent_seq, t_exch)
+
+
+def plan_closed(run_id: str, text: str) -> Entry:
+    """Return the row after which nothing more of a plan is sent."""
+    return Entry(Kind.PLAN_CLOSED, {"text": text}, run_id)
+
+
+def run_closed(run_id: str, *, status: str, text: str = "", facts: Mapping[str, Any] | None = None) -> Entry:
+    """Return the row that ends a run."""
+    return Entry(Kind.RUN_CLOSED, {"status": status, "text": text, **(facts or {})}, run_id)
+
+
+def halt(code: str, text: str, *, run_id: str = "") -> Entry:
+    """Return the row that stops all trading until the owner answers."""
+    return Entry(Kind.HALT, {"code": code, "text": text}, run_id)
+
+
+def ack_halt(halt_seq: int, who: str) -> Entry:
+    """Return the owner's answer to a halt."""
+    return Entry(Kind.ACK, {"halt": halt_seq, "who": who})
+
+
+def ack_intent(run_id: str, intent_seq: int, event: Event, *, who: str, text: str) -> Entry:
+    """Return the owner's word on a quarantined order."""
+    assert event in {Event.ACK_FILLED, Event.ACK_PARTIAL, Event.ACK_ABSENT}, event
+    return Entry(Kind.ACK, {"event": event, "who": who, "text": text}, run_id, intent_seq)
+
+
+def learned_amount_precision(symbol: str) -> Entry:
+    """Return what a precision refusal taught us about a symbol."""
+    return Entry(Kind.LEARNED, {"amount_precision": symbol})
+
+
+def unit_of(size: BaseAmount | QuoteAmount) -> str:
+    """Return what an amount counts."""
+    return "base" if isinstance(size, BaseAmount) else "quote"
+
+
+def plan_and_intents(plan_row: Entry, intents: Sequence[Intent]) -> tuple[Entry, ...]:
+    """Return the rows that must become durable together."""
+    return (plan_row, *(intent(each) for each in intents))

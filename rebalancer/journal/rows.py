@@ -1,0 +1,70 @@
+"""What a row of the journal is, and how its hash binds it to the one before. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from rebalancer.core.canonical import canonical
+
+GENESIS = "0" * 64
+
+
+class Kind(StrEnum):
+    """What a row describes."""
+
+    BINDING = "BINDING"  # which venue, host, account and quote coin this journal is about
+    FENCE = "FENCE"  # a process opened the journal for writing
+    RUN = "RUN"
+    CONFIG = "CONFIG"
+    SNAPSHOT = "SNAPSHOT"
+    PLAN = "PLAN"
+    INTENT = "INTENT"
+    SENDING = "SENDING"
+    OUTCOME = "OUTCOME"
+    EVIDENCE = "EVIDENCE"
+    PLAN_CLOSED = "PLAN_CLOSED"
+    RUN_CLOSED = "RUN_CLOSED"
+    HALT = "HALT"
+    ACK = "ACK"
+    EXTERNAL_FLOW = "EXTERNAL_FLOW"
+    LEARNED = "LEARNED"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row to be written."""
+
+    kind: Kind
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    run_id: str = ""
+    intent_seq: int | None = None
+    t_exch: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it stands; `payload` is read when first asked for by `journal.fold`."""
+
+    seq: int
+    run_id: str
+    intent_seq: int | None
+    kind: Kind
+    payload_text: str
+    t_wall: str
+    t_exch: str
+    prev_hash: str
+    hash: str
+    fence: int
+
+
+def hash_of(
+    prev_hash: str, *, seq: int, run_id: str, intent_seq: int | None, kind: str, payload: str, times: str, fence: int
+) -> str:
+    """Return the row's hash: sha256 over the one before and everything in it."""
+    text = canonical([prev_hash, seq, run_id, intent_seq, kind, payload, times, fence])
+    return hashlib.sha256(text.encode()).hexdigest()
