@@ -63,6 +63,7 @@ class Leg:
     spread_cost_bps: Decimal
     impact_bps: Decimal  # beyond the best price, from the walk of the book
     reason: Reason
+    capped: bool = False  # less than wished: limits, cash or missing counter-trades
 
     @property
     def side(self) -> Side:

@@ -36,13 +36,21 @@ class Valuation:
     bands: FloatArray
 
 
-def make_plan(snapshot: Snapshot, targets: Targets, usage: Usage, *, forced: bool = False, live: bool = False) -> Plan:
+def make_plan(
+    snapshot: Snapshot,
+    targets: Targets,
+    usage: Usage,
+    *,
+    forced: bool = False,
+    live: bool = False,
+    denied: tuple[Denial, ...] = (),
+) -> Plan:
     """Decide what to trade. With a denial of the data or of every limit there are no legs.
 
-    `forced` brings every asset to its target, inside its band or not.
+    `forced` brings every asset to its target, inside its band or not. `denied` is what the caller already refuses.
     """
     assert snapshot.quote == targets.quote, (snapshot.quote, targets.quote)
-    denials = check_snapshot(snapshot, targets)
+    denials = denied + check_snapshot(snapshot, targets)
     if live:
         denials += missing_live_limits(targets.limits)
     valuation = _value(snapshot, targets)
@@ -187,6 +195,7 @@ def _leg(number: int, cut: Cut) -> Leg:
         spread_cost_bps=cut.walk.spread_bps,
         impact_bps=cut.walk.impact_bps,
         reason=explain.capped(wish.why, sized.notional_quote, wish.quote, wish.rules.quote) if cut.capped else wish.why,
+        capped=cut.capped,
     )
 
 

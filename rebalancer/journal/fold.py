@@ -90,6 +90,7 @@ class JournalState:
     open_plan: str = ""  # run id of a live plan that is not closed
     open_run: str = ""
     halts: dict[int, Halt] = field(default_factory=dict)
+    answered_halts: frozenset[str] = frozenset()  # texts of halts that the owner acknowledged
     sent: tuple[Sent, ...] = ()
     amount_precision_symbols: frozenset[str] = frozenset()
     served_weights_digest: str = ""
@@ -237,7 +238,7 @@ def _on_ack(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     if row.intent_seq is not None:
         _on_outcome(state, row, payload)
     else:
-        del state.halts[payload["halt"]]
+        state.answered_halts |= {state.halts.pop(payload["halt"]).text}
 
 
 def _on_learned(state: JournalState, _row: Row, payload: dict[str, Any]) -> None:

@@ -82,7 +82,8 @@ def _bought(value: Decimal, price: Decimal, fill_precision: str, spec: SymbolSpe
     """Return the base that a value buys: cut to 18 significant digits, or to the pair's amount precision."""
     if fill_precision == "amount":
         return (value / price).quantize(Decimal(1).scaleb(-spec.amount_precision), ROUND_FLOOR)
-    return Context(prec=18, rounding=ROUND_FLOOR).divide(value, price)
+    significant = Context(prec=18, rounding=ROUND_FLOOR).divide(value, price)
+    return min(significant, significant.quantize(EIGHTEEN, ROUND_FLOOR))
 
 
 def _trade(

@@ -29,6 +29,10 @@ class PublicVenue(Protocol):
         """Return the host name, without port, that the journal is bound to."""
         ...
 
+    def symbol_of(self, base: str, quote: str) -> str:
+        """Return the exchange's name of a pair of assets."""
+        ...
+
     def fetch_server_time(self) -> datetime:
         """Return the exchange's clock and remember its offset from ours."""
         ...

@@ -1,0 +1,71 @@
+"""A snapshot as a small document from which the same plan can be made again. Pure, and exact both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any
+
+from rebalancer.core.canonical import jsonable, parse_moment
+from rebalancer.core.model import Balance, Book, FeeRate, Level, MarketRules, Snapshot, Ticker, Usage
+
+RULE_FIELDS = tuple(field.name for field in fields(MarketRules))
+RULE_FLAGS = ("online", "api_enabled")
+RULE_TEXTS = ("symbol", "base", "quote")
+LEVELS_KEPT = 20
+
+
+def snapshot_document(snapshot: Snapshot, usage: Usage) -> dict[str, Any]:
+    """Return the snapshot and the usage beside it as JSON values."""
+    document: dict[str, Any] = jsonable(
+        {
+            "taken_at": snapshot.taken_at,
+            "account_id": snapshot.account_id,
+            "quote": snapshot.quote,
+            "balances": {asset: [held.free, held.locked] for asset, held in snapshot.balances.items()},
+            "rules": {a: {name: getattr(rules, name) for name in RULE_FIELDS} for a, rules in snapshot.rules.items()},
+            "books": {asset: _book(book) for asset, book in snapshot.books.items()},
+            "tickers": {a: [t.symbol, t.last, t.open_24h, t.bid, t.ask] for a, t in snapshot.tickers.items()},
+            "fees": {asset: [fee.symbol, fee.taker_fee_rate] for asset, fee in snapshot.fees.items()},
+            "usage": {field.name: getattr(usage, field.name) for field in fields(Usage)},
+        }
+    )
+    return document
+
+
+def _book(book: Book) -> list[Any]:
+    sides = [[[level.price, level.quantity] for level in side[:LEVELS_KEPT]] for side in (book.bids, book.asks)]
+    return [book.symbol, *sides, book.quoted_at]
+
+
+def read_snapshot(document: Mapping[str, Any]) -> tuple[Snapshot, Usage]:
+    """Return what `snapshot_document` was given."""
+    snapshot = Snapshot(
+        taken_at=parse_moment(document["taken_at"]),
+        account_id=document["account_id"],
+        quote=document["quote"],
+        balances={a: Balance(a, Decimal(held[0]), Decimal(held[1])) for a, held in document["balances"].items()},
+        rules={asset: _rules(row) for asset, row in document["rules"].items()},
+        books={a: Book(b[0], _levels(b[1]), _levels(b[2]), parse_moment(b[3])) for a, b in document["books"].items()},
+        tickers={a: Ticker(row[0], *(Decimal(text) for text in row[1:])) for a, row in document["tickers"].items()},
+        fees={asset: FeeRate(row[0], Decimal(row[1])) for asset, row in document["fees"].items()},
+    )
+    row = dict(document["usage"])
+    for name in ("sold_quote", "bought_quote"):
+        row[name] = Decimal(row[name])
+    row["amount_precision_symbols"] = frozenset(row["amount_precision_symbols"])
+    if row["nav_validated_quote"] is not None:
+        row["nav_validated_quote"] = Decimal(row["nav_validated_quote"])
+    return snapshot, Usage(**row)
+
+
+def _levels(rows: list[list[str]]) -> tuple[Level, ...]:
+    return tuple(Level(Decimal(price), Decimal(quantity)) for price, quantity in rows)
+
+
+def _rules(row: Mapping[str, Any]) -> MarketRules:
+    as_they_are = {*RULE_FLAGS, *RULE_TEXTS}
+    made: dict[str, Any] = {name: row[name] if name in as_they_are else Decimal(row[name]) for name in RULE_FIELDS[:-1]}
+    assert RULE_FIELDS[-1] == "tags", RULE_FIELDS
+    return MarketRules(**made, tags=tuple(row["tags"]))

@@ -1,0 +1,186 @@
+"""One pass from the gate to what remains: the same for the command line, the schedule and the tests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from rebalancer.core.canonical import canonical
+from rebalancer.core.ids import run_id as make_run_id
+from rebalancer.core.model import Snapshot, Usage
+from rebalancer.core.orders import IntentState
+from rebalancer.core.plan import Plan
+from rebalancer.core.plan_json import PlanHeader, plan_document
+from rebalancer.core.planner import make_plan
+from rebalancer.core.reasons import Skip, Trigger
+from rebalancer.core.snapshot_json import snapshot_document
+from rebalancer.core.targets import Targets
+from rebalancer.errors import GuardTripped, RebalancerError, VenueError
+from rebalancer.journal import records
+from rebalancer.journal.fold import IntentRecord
+from rebalancer.journal.store import Journal
+from rebalancer.service.execute import execute
+from rebalancer.service.gate import require_no_stop, require_open_market, require_sane_clock
+from rebalancer.service.observe import observe
+from rebalancer.service.reconcile import resolve
+from rebalancer.service.shell import Progress, Shell, Step
+
+
+class CycleStatus(StrEnum):
+    """How a cycle ended."""
+
+    WITHIN_BANDS = "within_bands"
+    DONE = "done"
+    WORK_LEFT = "work_left"
+    REFUSED = "refused"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A plan and what it was made of."""
+
+    snapshot: Snapshot
+    usage: Usage
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class CycleResult:
+    """One cycle as the report and the exit code need it."""
+
+    run_id: str
+    mode: str
+    venue: str
+    status: CycleStatus
+    plan: Plan | None
+    orders: tuple[IntentRecord, ...]
+    text: str  # why it ended before its plan did, if it did
+    seconds: float
+
+
+def weights_digest(weights: Mapping[str, Decimal]) -> str:
+    """Return a hash of the weights alone: a change of limits or schedule is no change of targets."""
+    return hashlib.sha256(canonical(weights).encode()).hexdigest()
+
+
+def decide(shell: Shell, targets: Targets, *, forced: bool = False) -> Decided:
+    """Look and plan: nothing is written and nothing is sent. A read that fails raises its VenueError."""
+    shell.venue.fetch_server_time()
+    require_sane_clock(shell, shell.venue.skew_s)
+    seen = observe(shell.venue, shell.gather, targets, shell.account_id)
+    denied = require_open_market(seen.market, seen.snapshot)
+    usage = shell.journal.state.usage(shell.venue.server_now(), weights_digest(targets.weights))
+    plan = make_plan(seen.snapshot, targets, usage, forced=forced, live=shell.live, denied=denied)
+    return Decided(seen.snapshot, usage, plan)
+
+
+def run_cycle(
+    shell: Shell,
+    targets: Targets,
+    *,
+    schedule_id: str,
+    slot: datetime,
+    settle_s: float,
+    forced: bool = False,
+) -> CycleResult:
+    """Use up a slot: gate, observe, plan, execute, close. `settle_s` is how long to wait for open orders.
+
+    Whatever it raises is in the journal as the run's end before it leaves here.
+    """
+    started_s = shell.clock.monotonic_s()
+    run = make_run_id(schedule_id, slot, shell.journal.attempts(schedule_id, slot) + 1)
+    shell.journal.append(records.run_started(run, schedule_id=schedule_id, slot=slot, mode=shell.mode))
+    try:
+        result = _run(shell, targets, run, settle_s, forced=forced)
+    except Exception as exc:
+        status = (
+            "refused" if isinstance(exc, GuardTripped) else "unavailable" if isinstance(exc, VenueError) else "failed"
+        )
+        # A defect's own text may hold anything; ours are made to be shown.
+        text = str(exc) if isinstance(exc, RebalancerError) else type(exc).__name__
+        shell.journal.append(records.run_closed(run, status=status, text=text))
+        raise
+    result = replace(result, seconds=shell.clock.monotonic_s() - started_s)
+    shell.journal.append(records.run_closed(run, status=result.status, text=result.text))
+    shell.say(Progress(Step.CLOSED, f"cycle {run}: {result.status}"))
+    return result
+
+
+def _run(shell: Shell, targets: Targets, run: str, settle_s: float, *, forced: bool) -> CycleResult:
+    if shell.live:
+        require_no_stop(shell)
+        if shell.journal.state.unresolved and resolve(shell, settle_s):
+            return _unresolved(shell, run)
+    shell.journal.append(records.config(run, digest=targets.digest, weights=targets.weights))
+    decided = decide(shell, targets, forced=forced)
+    decided_at_s = shell.clock.monotonic_s()
+    plan = decided.plan
+    shell.say(Progress(Step.PLANNED, f"{len(plan.legs)} leg(s), {len(plan.denials)} denial(s)"))
+    document = snapshot_document(decided.snapshot, decided.usage)
+    shell.journal.append(records.snapshot(run, document, plan.taken_at))
+    plan_row = records.plan_made(
+        run,
+        plan,
+        mode=shell.mode,
+        weights_digest=weights_digest(targets.weights),
+        complete=_complete(plan),
+        document=plan_document(plan, PlanHeader(run, shell.mode, shell.venue_name)),
+    )
+    if not shell.live or not plan.legs:
+        shell.journal.append(plan_row)
+        return _result(shell, run, _status_of_plan(plan, live=shell.live), plan)
+    text = execute(shell, plan, targets, decided.snapshot, run, plan_row, decided_at_s)
+    if _open_orders(shell) and settle_s > 0:
+        resolve(shell, settle_s)
+    return _result(shell, run, _status_after(shell, run, plan, text), plan, text)
+
+
+def _unresolved(shell: Shell, run: str) -> CycleResult:
+    names = ", ".join(f"{r.side} {r.symbol} ({r.state})" for r in shell.journal.state.unresolved)
+    text = f"no plan while an order is unresolved: {names}"
+    shell.say(Progress(Step.UNKNOWN, text))
+    return _result(shell, run, CycleStatus.OUTCOME_UNKNOWN, None, text)
+
+
+def _result(shell: Shell, run: str, status: CycleStatus, plan: Plan | None, text: str = "") -> CycleResult:
+    return CycleResult(run, shell.mode, shell.venue_name, status, plan, orders_of(shell.journal, run), text, 0.0)
+
+
+def orders_of(journal: Journal, run: str) -> tuple[IntentRecord, ...]:
+    """Return a run's intents in the order of the plan."""
+    found = (record for record in journal.state.intents.values() if record.run_id == run)
+    return tuple(sorted(found, key=lambda record: record.intent_seq))
+
+
+def _complete(plan: Plan) -> bool:
+    """Return whether no limit cut the plan: only then has a change of targets been served."""
+    cut = any(leg.capped for leg in plan.legs)
+    return not plan.denials and not cut and not any(skip.reason.code is Skip.CAP_REACHED for skip in plan.skips)
+
+
+def _status_of_plan(plan: Plan, *, live: bool) -> CycleStatus:
+    if plan.refused:
+        return CycleStatus.REFUSED
+    if plan.trigger is Trigger.NONE:
+        return CycleStatus.WITHIN_BANDS
+    return CycleStatus.WORK_LEFT if live else CycleStatus.DONE
+
+
+def _open_orders(shell: Shell) -> bool:
+    return bool(shell.journal.state.unresolved)
+
+
+def _status_after(shell: Shell, run: str, plan: Plan, text: str) -> CycleStatus:
+    if _open_orders(shell):
+        return CycleStatus.OUTCOME_UNKNOWN
+    if text in {"paused", "told to stop"}:
+        return CycleStatus.STOPPED
+    whole = all(record.state is IntentState.FILLED for record in orders_of(shell.journal, run))
+    skipped = any(skip.reason.code is not Skip.NOT_COUNTED for skip in plan.skips)
+    return CycleStatus.DONE if whole and not skipped and not text and _complete(plan) else CycleStatus.WORK_LEFT

@@ -1,0 +1,300 @@
+"""A plan carried out: written down, sent once, settled, leg by leg."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+from rebalancer.core import fit
+from rebalancer.core.depth import walk_book
+from rebalancer.core.ids import client_order_id
+from rebalancer.core.model import Balance, Book, PlaceRequest, Side, Snapshot
+from rebalancer.core.money import ZERO
+from rebalancer.core.orders import Event, IntentState
+from rebalancer.core.plan import Leg, Plan
+from rebalancer.core.reasons import Deny
+from rebalancer.core.targets import Targets
+from rebalancer.errors import NotSent, OutcomeUnknown, Rejected, VenueError
+from rebalancer.journal import records
+from rebalancer.journal.fold import IntentRecord
+from rebalancer.journal.records import Intent
+from rebalancer.journal.rows import Entry
+from rebalancer.service.gate import SKEW_MAX_S
+from rebalancer.service.settle import balance_changes, settle
+from rebalancer.service.shell import Progress, Shell, Step
+from rebalancer.venues.base import Venue
+
+SIGNATURE_LIFE_S = 300  # HTX: a timestamp is valid for 5 minutes
+SKEW_BOUND_S = 30
+INDEX_LAG_S = 90
+ABSENCE_S = SIGNATURE_LIFE_S + SKEW_BOUND_S + INDEX_LAG_S  # before this no "not found" proves anything
+PLAN_AGE_MAX_S = 300.0
+BALANCE_LAG_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+BALANCE_TOLERANCE = Decimal("0.0001")  # of what was traded: HTX rounds fees; a hand trade is larger
+PRECISION_CODE = "order-orderamount-precision-error"
+AUTH_PREFIXES = ("login-required", "api-signature", "account-", "operation-forbidden", "sub-user")
+
+
+class PlanStopped(Exception):
+    """The rest of a plan is not sent; the text says why."""
+
+
+@dataclass
+class Execution:
+    """One plan under way: what has been sent, and what the balances must therefore be."""
+
+    shell: Shell
+    plan: Plan
+    targets: Targets
+    snapshot: Snapshot
+    run_id: str
+    decided_at_s: float  # monotonic
+    intents: dict[int, Intent]
+    expected: dict[str, Decimal]  # totals by asset
+    traded: dict[str, Decimal] = field(default_factory=dict)  # by asset, the sum of what our fills moved
+    sent_quote: dict[Side, Decimal] = field(default_factory=dict)
+
+
+def make_intents(plan: Plan, run_id: str, epoch: int) -> tuple[Intent, ...]:
+    """Return a plan's legs as intents with their client order ids."""
+    return tuple(
+        Intent(
+            run_id=run_id,
+            intent_seq=leg.intent_seq,
+            asset=leg.asset,
+            symbol=leg.symbol,
+            size=leg.size,
+            notional_quote=leg.notional_quote,
+            client_order_id=client_order_id(
+                account_id=plan.account_id,
+                epoch=epoch,
+                run=run_id,
+                intent_seq=leg.intent_seq,
+                symbol=leg.symbol,
+                side=leg.side,
+                amount=leg.size.value,
+            ),
+        )
+        for leg in plan.legs
+    )
+
+
+def execute(
+    shell: Shell, plan: Plan, targets: Targets, snapshot: Snapshot, run_id: str, plan_row: Entry, decided_at_s: float
+) -> str:
+    """Carry out a plan with legs; return why it ended early, or an empty text.
+
+    Plan and intents become durable in one transaction. The first plan ever sends its smallest leg alone and goes on
+    only when the balances agree to the last digit.
+    """
+    first_ever = not shell.journal.state.has_traded
+    intents = make_intents(plan, run_id, shell.journal.state.epoch)
+    shell.journal.append(*records.plan_and_intents(plan_row, intents))
+    run = Execution(
+        shell=shell,
+        plan=plan,
+        targets=targets,
+        snapshot=snapshot,
+        run_id=run_id,
+        decided_at_s=decided_at_s,
+        intents={intent.intent_seq: intent for intent in intents},
+        expected={asset: held.total for asset, held in snapshot.balances.items()},
+    )
+    try:
+        _send_all(run, first_ever=first_ever)
+    except PlanStopped as stop:
+        close_plan(shell, run_id, str(stop))
+        return str(stop)
+    close_plan(shell, run_id, "every leg was handled")
+    return ""
+
+
+def _send_all(run: Execution, *, first_ever: bool) -> None:
+    legs: Sequence[Leg] = run.plan.legs
+    if first_ever:
+        first, legs = fit.first_leg_alone(legs)
+        _send_leg(run, first)
+        _require_exact(run, first)
+    for leg in legs:
+        _send_leg(run, leg)
+
+
+def close_plan(shell: Shell, run_id: str, text: str) -> None:
+    """End a plan: what was not sent is abandoned, in the same transaction as the closing row."""
+    waiting = [
+        record
+        for record in shell.journal.state.intents.values()
+        if record.run_id == run_id and record.state is IntentState.PLANNED
+    ]
+    shell.journal.append(
+        *(records.outcome(run_id, record.intent_seq, Event.CLOSE, text=text) for record in waiting),
+        records.plan_closed(run_id, text),
+    )
+
+
+def _send_leg(run: Execution, leg: Leg) -> None:
+    shell, intent = run.shell, run.intents[leg.intent_seq]
+    if shell.stopped():
+        raise PlanStopped("paused" if shell.pause.active() else "told to stop")
+    if shell.clock.monotonic_s() - run.decided_at_s > PLAN_AGE_MAX_S:
+        raise PlanStopped(f"the plan is older than {PLAN_AGE_MAX_S:.0f} s; the next slot plans afresh")
+    book, balances = _fresh_look(run, leg)
+    fitted = _fitted(run, leg, book, balances)
+    if isinstance(fitted, str):
+        shell.journal.append(records.outcome(run.run_id, leg.intent_seq, Event.DENY, text=fitted))
+        shell.say(Progress(Step.REFUSED, fitted, leg.symbol, leg.side))
+        return
+    request = _write_down(run, fitted, intent, balances)
+    run.sent_quote[leg.side] = run.sent_quote.get(leg.side, ZERO) + fitted.notional_quote
+    _send_once(run, fitted, request)
+
+
+def _fresh_look(run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Balance]]:
+    """Read the leg's book and the balances again; PlanStopped when they say that somebody else moved coins."""
+    shell, base, quote = run.shell, leg.asset, run.plan.quote
+    for pause_s in (0.0, *BALANCE_LAG_S):
+        if pause_s:
+            shell.clock.sleep(pause_s)
+        try:
+            book, balances = _read(shell.venue, run, leg)
+        except VenueError as exc:
+            raise PlanStopped(f"{leg.symbol}: cannot be looked at before sending: {exc}") from exc
+        off = [asset for asset in (base, quote) if not _as_expected(run, asset, balances)]
+        if not off:
+            return book, balances
+    asset = off[0]
+    held = balances[asset].total if asset in balances else "no row"
+    text = f"{Deny.BALANCE_MOVED}: {asset} is {held}, our own fills explain {run.expected[asset]}; planned afresh next"
+    raise PlanStopped(text)
+
+
+def _read(venue: Venue, run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Balance]]:
+    books: list[Book] = []
+    balances: list[Mapping[str, Balance]] = []
+    run.shell.gather(
+        [
+            lambda: books.append(venue.fetch_book(leg.symbol)),
+            lambda: balances.append(venue.fetch_balances(run.plan.account_id)),
+        ]
+    )
+    return books[0], balances[0]
+
+
+def _as_expected(run: Execution, asset: str, balances: Mapping[str, Balance]) -> bool:
+    if asset not in balances:
+        return False
+    tolerance = run.traded.get(asset, ZERO) * BALANCE_TOLERANCE
+    return abs(balances[asset].total - run.expected[asset]) <= tolerance
+
+
+def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance]) -> Leg | str:
+    """Return the leg as it may be sent now, or why it may not."""
+    rules = run.snapshot.rules[leg.asset]
+    state = run.shell.journal.state
+    usage = state.usage(run.shell.venue.server_now(), "")
+    free = balances[leg.asset if leg.side is Side.SELL else run.plan.quote].free
+    amount_precision = rules.symbol in usage.amount_precision_symbols
+    fitted = fit.fit_leg(leg, free=free, rules=rules, amount_precision=amount_precision)
+    if not isinstance(fitted, Leg):
+        return f"{fitted.code}: {fitted.text}"
+    assert run.plan.nav_quote is not None
+    sent_quote = run.sent_quote.get(leg.side, ZERO)
+    clipped = fit.clip_to_limits(fitted, run.targets.limits, usage, run.plan.nav_quote, rules, spent_quote=sent_quote)
+    if not isinstance(clipped, Leg):
+        return f"{clipped.code}: {clipped.text}"
+    if book.mid is None:
+        return f"{Deny.QUOTE_ONE_SIDED}: the book of {leg.symbol} lost a side"
+    walk = walk_book(book, leg.mid, clipped.size)
+    if walk.exhausted or walk.slippage_bps > run.targets.limits.max_slippage_bps:
+        return f"slippage: {leg.symbol} would now cost {walk.slippage_bps:.1f} bps against the decision"
+    return clipped
+
+
+def _write_down(run: Execution, leg: Leg, intent: Intent, balances: Mapping[str, Balance]) -> PlaceRequest:
+    """Open the way, take the signing time and make SENDING durable; nothing is sent before this returns."""
+    shell = run.shell
+    try:
+        skew_s = shell.venue.warm_order_path()
+    except VenueError as exc:
+        raise PlanStopped(f"{leg.symbol}: no way to the exchange: {exc}") from exc
+    if abs(skew_s) > SKEW_MAX_S:
+        raise PlanStopped(f"{Deny.CLOCK_SKEW}: the clocks are {skew_s:+.1f} s apart")
+    if shell.stopped():
+        raise PlanStopped("paused" if shell.pause.active() else "told to stop")
+    signed_at = shell.venue.server_now().replace(microsecond=0)
+    request = PlaceRequest(run.plan.account_id, leg.symbol, leg.size, intent.client_order_id, signed_at)
+    assert request.side is intent.side and request.symbol == intent.symbol, intent
+    assert request.size.value <= intent.size.value, (request.size, intent.size)
+    before = {asset: balances[asset].total for asset in (leg.asset, run.plan.quote)}
+    deadline = signed_at + timedelta(seconds=ABSENCE_S)
+    shell.journal.append(records.sending(intent, leg, signed_at=signed_at, deadline=deadline, free_before=before))
+    return request
+
+
+def _send_once(run: Execution, leg: Leg, request: PlaceRequest) -> None:
+    """Make the one place call of the one intent, and record what is known after it."""
+    shell = run.shell
+    record = partial(records.outcome, run.run_id, leg.intent_seq)
+    shell.say(Progress(Step.SENDING, f"{leg.side} {leg.symbol} {leg.size.value}", leg.symbol, leg.side))
+    if shell.stopped():
+        shell.journal.append(record(Event.NOT_SENT, text="paused before the first byte"))
+        raise PlanStopped("paused" if shell.pause.active() else "told to stop")
+    try:
+        order_id = shell.venue.place(request)
+    except Rejected as exc:
+        _rejected(run, leg, exc)
+        return
+    except NotSent as exc:
+        shell.journal.append(record(Event.NOT_SENT, text=str(exc)))
+        raise PlanStopped(f"{leg.symbol}: not sent: {exc}") from exc
+    except OutcomeUnknown as exc:
+        shell.journal.append(record(Event.LOSE_SIGHT, text=exc.cause, t_exch=shell.venue.server_now()))
+        shell.say(Progress(Step.UNKNOWN, f"what became of it is not known: {exc.cause}", leg.symbol, leg.side))
+        raise PlanStopped(f"{leg.symbol}: the outcome is unknown; nothing more is sent until it is") from exc
+    shell.journal.append(record(Event.ACCEPT, venue_order_id=order_id, t_exch=shell.venue.server_now()))
+    if not settle(shell, (run.run_id, leg.intent_seq)):
+        raise PlanStopped(f"{leg.symbol}: order {order_id} is not finished yet; nothing more is sent until it is")
+    _book_changes(run, shell.journal.state.intents[run.run_id, leg.intent_seq])
+
+
+def _rejected(run: Execution, leg: Leg, refusal: Rejected) -> None:
+    """Record a definite no. It ends this intent; only a refusal of who we are ends the plan."""
+    shell = run.shell
+    entries = [records.outcome(run.run_id, leg.intent_seq, Event.REJECT, text=str(refusal))]
+    if refusal.code == PRECISION_CODE and leg.side is Side.BUY:
+        entries.append(records.learned_amount_precision(leg.symbol))
+    shell.journal.append(*entries)
+    shell.say(Progress(Step.REFUSED, f"rejected: {refusal}", leg.symbol, leg.side))
+    if refusal.code.startswith(AUTH_PREFIXES):
+        raise PlanStopped(f"the exchange does not accept the key: {refusal}")
+
+
+def _book_changes(run: Execution, record: IntentRecord) -> None:
+    if record.state is IntentState.QUARANTINED:
+        raise PlanStopped(f"{record.symbol}: {record.text}")
+    for asset, change in balance_changes(record, record.asset, run.plan.quote).items():
+        if asset in run.expected:
+            run.expected[asset] += change
+        run.traded[asset] = run.traded.get(asset, ZERO) + abs(change)
+
+
+def _require_exact(run: Execution, leg: Leg) -> None:
+    """After the first leg ever: go on only when the balances agree to the last digit."""
+    shell = run.shell
+    if shell.journal.state.intents[run.run_id, leg.intent_seq].state not in {IntentState.FILLED, IntentState.PARTIAL}:
+        return
+    for pause_s in (0.0, *BALANCE_LAG_S):
+        if pause_s:
+            shell.clock.sleep(pause_s)
+        try:
+            balances = shell.venue.fetch_balances(run.plan.account_id)
+        except VenueError as exc:
+            raise PlanStopped(f"the balances cannot be read after the first order: {exc}") from exc
+        off = [a for a in (leg.asset, run.plan.quote) if balances[a].total != run.expected[a]]
+        if not off:
+            return
+    found = ", ".join(f"{a} {balances[a].total} instead of {run.expected[a]}" for a in off)
+    raise PlanStopped(f"{Deny.BALANCE_MOVED}: after the first order the balances do not agree: {found}")

@@ -1,0 +1,52 @@
+"""What must be true before a plan is made, and again before each order leaves."""
+
+from __future__ import annotations
+
+from rebalancer.core.model import MarketState, MarketStatus, Snapshot
+from rebalancer.core.plan import Denial
+from rebalancer.core.reasons import Deny
+from rebalancer.errors import GuardTripped, Unavailable
+from rebalancer.service.shell import Progress, Shell, Step
+
+SKEW_WARN_S = 2.0
+SKEW_MAX_S = 10.0
+
+
+def require_no_stop(shell: Shell) -> None:
+    """Raise GuardTripped when the owner paused, or a halt waits for an answer."""
+    if shell.pause.active():
+        reason = shell.pause.reason()
+        raise GuardTripped(
+            Deny.PAUSED, f"paused{f' ({reason})' if reason else ''}: nothing is sent; `rebalancer resume` lifts it"
+        )
+    for halt in shell.journal.state.halts.values():
+        raise GuardTripped(
+            Deny.HALTED, f"halted since {halt.since}: {halt.text}; look into it, then `rebalancer ack {halt.seq}`"
+        )
+
+
+def require_sane_clock(shell: Shell, skew_s: float) -> None:
+    """Raise Unavailable when our clock and the exchange's are too far apart to sign or to judge ages by."""
+    if abs(skew_s) > SKEW_MAX_S:
+        raise Unavailable(
+            f"this machine's clock is {skew_s:+.1f} s from the exchange's, over {SKEW_MAX_S:g} s: set it (NTP)",
+            code="clock-skew",
+        )
+    if abs(skew_s) > SKEW_WARN_S:
+        shell.say(Progress(Step.WARNING, f"this machine's clock is {skew_s:+.1f} s from the exchange's; set it (NTP)"))
+
+
+def require_open_market(market: MarketStatus, snapshot: Snapshot) -> tuple[Denial, ...]:
+    """Raise Unavailable when the whole exchange is halted; return denials when only some target symbols are."""
+    if market.state is MarketState.NORMAL:
+        return ()
+    affected = {name for name in market.affected.split(",") if name}
+    if not affected or "all" in affected:
+        until = f" until {market.halt_end:%Y-%m-%d %H:%M} UTC" if market.halt_end else ""
+        word = "halted" if market.state is MarketState.HALTED else "cancel-only"
+        raise Unavailable(f"the exchange is {word}{until}: no order can be placed", code="market-halted")
+    return tuple(
+        Denial(Deny.MARKET_HALTED, f"the exchange halted {rules.symbol}", asset)
+        for asset, rules in snapshot.rules.items()
+        if rules.symbol in affected
+    )

@@ -1,0 +1,100 @@
+"""One coherent look at the exchange: overlapping reads, all of them or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from rebalancer.core.model import Account, Balance, Book, FeeRate, MarketRules, MarketStatus, Snapshot, Ticker
+from rebalancer.core.targets import Targets
+from rebalancer.errors import AuthCause, AuthFailed, Rejected
+from rebalancer.seams import Gather
+from rebalancer.venues.base import PublicVenue, Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The snapshot, and whether the exchange trades at all."""
+
+    snapshot: Snapshot
+    market: MarketStatus
+
+
+def choose_account(accounts: Sequence[Account], pinned: str | None) -> str:
+    """Return the id of the spot account to use: the pinned one, else the first that works.
+
+    Raises AuthFailed when there is none, or when the pinned one is not a working spot account of this key.
+    """
+    spot = [account.account_id for account in accounts if account.kind == "spot" and account.working]
+    if pinned is not None and pinned not in spot:
+        text = f"REBALANCER_HTX_ACCOUNT_ID={pinned} is not a working spot account of this key; it has {spot or 'none'}"
+        raise AuthFailed(AuthCause.ACCOUNT, "account-mismatch", text)
+    if not spot:
+        raise AuthFailed(AuthCause.ACCOUNT, "no-spot-account", "this key has no working spot account")
+    return pinned or spot[0]
+
+
+def observe(venue: Venue, gather: Gather, targets: Targets, account_id: str) -> Observation:
+    """Read everything that a plan needs, overlapping; a read that fails for good raises its VenueError.
+
+    What the exchange does not list is absent here, for the guards to refuse by name.
+    """
+    symbols = {asset: venue.symbol_of(asset, targets.quote) for asset in targets.assets if asset != targets.quote}
+    calls: list[Callable[[], Any]] = [
+        venue.fetch_rules,
+        venue.fetch_tickers,
+        partial(venue.fetch_balances, account_id),
+        partial(_fees, venue, tuple(symbols.values())),
+        venue.fetch_market_status,
+        *(partial(book_or_none, venue, symbol) for symbol in symbols.values()),
+    ]
+    results = gather(calls)
+    rules, tickers, balances, fees, market = _typed(results)
+    if fees is None:
+        listed = tuple(symbol for symbol in symbols.values() if symbol in rules)
+        fees = venue.fetch_fee_rates(listed) if listed else {}
+    books = dict(zip(symbols, cast("list[Book | None]", results[5:]), strict=True))
+    kept = {a: held for a, held in balances.items() if a in targets.weights or held.total}
+    snapshot = Snapshot(
+        taken_at=venue.server_now(),
+        account_id=account_id,
+        quote=targets.quote,
+        balances=kept,
+        rules={asset: rules[symbol] for asset, symbol in symbols.items() if symbol in rules},
+        books={asset: book for asset, book in books.items() if book is not None},
+        tickers={asset: tickers[symbol] for asset, symbol in symbols.items() if symbol in tickers},
+        fees={asset: fees[symbol] for asset, symbol in symbols.items() if symbol in fees},
+    )
+    return Observation(snapshot, market)
+
+
+_Reads = tuple[
+    Mapping[str, MarketRules],
+    Mapping[str, Ticker],
+    Mapping[str, Balance],
+    Mapping[str, FeeRate] | None,
+    MarketStatus,
+]
+
+
+def _typed(results: list[Any]) -> _Reads:
+    rules, tickers, balances, fees, market = results[:5]
+    return rules, tickers, balances, fees, market
+
+
+def _fees(venue: Venue, symbols: Sequence[str]) -> Mapping[str, FeeRate] | None:
+    """Return the fees, or None when the exchange refuses the list because of a symbol that it does not know."""
+    try:
+        return venue.fetch_fee_rates(symbols)
+    except Rejected:
+        return None
+
+
+def book_or_none(venue: PublicVenue, symbol: str) -> Book | None:
+    """Return a book, or None when the exchange has no open market of that name."""
+    try:
+        return venue.fetch_book(symbol)
+    except Rejected:
+        return None

@@ -1,0 +1,182 @@
+"""What became of orders whose answer never came: asking, waiting, proving; never sending.
+
+An order is found by its client id, among the open orders, or in the order history. That it never was is concluded
+only from four things together: the signed request is dead, two answers after that found nothing, the history since
+then was read completely, and the balances are what they were without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from rebalancer.core.model import Order
+from rebalancer.core.orders import Event, IntentState
+from rebalancer.errors import RecordNotFound, Rejected, VenueError
+from rebalancer.journal import records
+from rebalancer.journal.fold import IntentRecord
+from rebalancer.service.settle import balance_changes, mismatch, poll_once, quarantine
+from rebalancer.service.shell import Progress, Shell, Step
+
+SCAN_BEFORE = timedelta(seconds=120)
+SCAN_WINDOW = timedelta(hours=48)  # HTX's widest
+SCAN_LIFE = timedelta(days=180)  # HTX forgets older orders
+APART = timedelta(seconds=30)
+AFTER_DEADLINE_S = 30.0
+POLLS_S = (5.0, 10.0, 20.0, 40.0)
+POLL_LATER_S = 60.0
+
+
+def resolve(shell: Shell, settle_s: float) -> int:
+    """Resolve what is open, waiting up to `settle_s`; return how many intents still are."""
+    until_s = shell.clock.monotonic_s() + settle_s
+    attempt = 0
+    while True:
+        left = resolve_once(shell)
+        now_s = shell.clock.monotonic_s()
+        if not left or now_s >= until_s or shell.stop_requested():
+            return left
+        if all(record.state is IntentState.QUARANTINED for record in shell.journal.state.unresolved):
+            return left
+        shell.clock.sleep(min(next_poll_s(shell, attempt), until_s - now_s))
+        attempt += 1
+
+
+def next_poll_s(shell: Shell, attempt: int) -> float:
+    """Return when to ask again: soon at first, then every minute, and always at a deadline and 30 s after it."""
+    pause_s = POLLS_S[attempt] if attempt < len(POLLS_S) else POLL_LATER_S
+    now = shell.venue.server_now()
+    for record in shell.journal.state.unresolved:
+        if record.state is IntentState.UNKNOWN and record.deadline is not None:
+            for moment_s in (0.0, AFTER_DEADLINE_S):
+                ahead_s = (record.deadline - now).total_seconds() + moment_s + 0.5
+                if 0 < ahead_s < pause_s:
+                    pause_s = ahead_s
+    return pause_s
+
+
+def resolve_once(shell: Shell) -> int:
+    """Ask once about every open intent; return how many are still open. A failed query is not an answer."""
+    for record in shell.journal.state.unresolved:
+        try:
+            if record.state is IntentState.ACKED:
+                poll_once(shell, record.key)
+            elif record.state is IntentState.UNKNOWN:
+                _look_for(shell, record)
+        except (VenueError, Rejected) as exc:
+            shell.say(Progress(Step.WARNING, f"cannot ask about {record.client_order_id} now: {exc}", record.symbol))
+    return len(shell.journal.state.unresolved)
+
+
+def _look_for(shell: Shell, record: IntentRecord) -> None:
+    asked_at = shell.venue.server_now()
+    found = _by_client_id(shell, record)
+    if found is None:
+        scanned = _scan(shell, record)
+        ours = [order for order in scanned if order.client_order_id == record.client_order_id]
+        if len(ours) > 1:
+            text = f"{len(ours)} orders carry the id {record.client_order_id} of one intent"
+            quarantine(shell, record, text)
+            shell.journal.append(records.halt("duplicate_order", text, run_id=record.run_id))
+            return
+        if not ours:
+            _not_found(shell, record, asked_at, scanned)
+            return
+        found = ours[0]
+    _found(shell, record, found)
+
+
+def _by_client_id(shell: Shell, record: IntentRecord) -> Order | None:
+    try:
+        return shell.venue.fetch_order_by_client_id(record.client_order_id)
+    except RecordNotFound:
+        return None
+
+
+def _scan(shell: Shell, record: IntentRecord) -> Sequence[Order]:
+    """Return every order of the symbol since just before signing: the open ones and the whole history, all pages."""
+    assert record.signed_at is not None
+    orders = {o.venue_order_id: o for o in shell.venue.fetch_open_orders(shell.account_id, record.symbol)}
+    now = shell.venue.server_now()
+    start = record.signed_at - SCAN_BEFORE
+    # Beyond 48 hours only the window in which the order can have been made is of interest.
+    end = now if now - start <= SCAN_WINDOW else start + SCAN_WINDOW
+    for order in shell.venue.search_orders(record.symbol, start, end):
+        orders[order.venue_order_id] = order
+    return [order for order in orders.values() if order.created_at >= start]
+
+
+def _found(shell: Shell, record: IntentRecord, order: Order) -> None:
+    wrong = mismatch(record, order, shell.account_id)
+    if wrong:
+        quarantine(shell, record, f"an order with our id is not the one we sent: {wrong}")
+        return
+    shell.journal.append(
+        records.outcome(
+            record.run_id,
+            record.intent_seq,
+            Event.FIND,
+            venue_order_id=order.venue_order_id,
+            text="found",
+            t_exch=shell.venue.server_now(),
+        )
+    )
+    shell.say(Progress(Step.RESOLVED, f"found as order {order.venue_order_id}", record.symbol, record.side))
+    poll_once(shell, record.key)
+
+
+def _not_found(shell: Shell, record: IntentRecord, asked_at: datetime, scanned: Sequence[Order]) -> None:
+    """Write down that nothing was found, and conclude absence when the proof is complete."""
+    assert record.signed_at is not None and record.deadline is not None
+    facts = {"scanned": len(scanned), "since": record.signed_at - SCAN_BEFORE}
+    shell.journal.append(records.evidence(record.run_id, record.intent_seq, "not_found", facts, asked_at))
+    if asked_at - record.signed_at > SCAN_LIFE:
+        quarantine(shell, record, "older than anything the exchange still remembers")
+        return
+    record = shell.journal.state.intents[record.key]
+    times = record.not_found_at
+    if len(times) < 2 or times[-1] - times[0] < APART:  # noqa: PLR2004  # two answers
+        return
+    strange = _looks_like_ours(shell, record, scanned)
+    if strange is not None:
+        quarantine(shell, record, f"order {strange.venue_order_id} has our side and amount but not our id")
+        return
+    differing = _balances_differ(shell, record)
+    if differing:
+        quarantine(shell, record, f"no order was found, but the balances moved: {differing}")
+        return
+    text = "proven absent: the request is dead, two look-ups and the history found nothing, the balances are unmoved"
+    shell.journal.append(
+        records.outcome(record.run_id, record.intent_seq, Event.PROVE_ABSENT, text=text, t_exch=asked_at)
+    )
+    shell.say(Progress(Step.RESOLVED, "proven never to have become an order", record.symbol, record.side))
+
+
+def _looks_like_ours(shell: Shell, record: IntentRecord, scanned: Sequence[Order]) -> Order | None:
+    """Return an order that might be ours under another id: same side and amount, and no intent of ours."""
+    known = {each.client_order_id for each in shell.journal.state.intents.values()}
+    return next(
+        (
+            order
+            for order in scanned
+            if order.client_order_id not in known
+            and (order.side, order.requested, order.is_market) == (record.side, record.sent_amount, True)
+        ),
+        None,
+    )
+
+
+def _balances_differ(shell: Shell, record: IntentRecord) -> str:
+    """Return how balances differ from those before sending plus what our later fills did, or an empty text."""
+    balances = shell.venue.fetch_balances(shell.account_id)
+    expected = dict(record.balances_before)
+    quote = next((asset for asset in expected if asset != record.asset), record.asset)
+    for other in shell.journal.state.intents.values():
+        if other.signed_at is not None and record.signed_at is not None and other.signed_at > record.signed_at:
+            for asset, change in balance_changes(other, other.asset, quote).items():
+                if asset in expected:
+                    expected[asset] += change
+    off = [asset for asset, held in expected.items() if asset not in balances or balances[asset].total != held]
+    return ", ".join(
+        f"{a} {balances[a].total if a in balances else 'has no row'} instead of {expected[a]}" for a in off
+    )
