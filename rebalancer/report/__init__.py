@@ -1,0 +1,1 @@
+"""A plan or a cycle for a reader: terminal, JSON, CSV, Markdown."""

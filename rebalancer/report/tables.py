@@ -1,0 +1,77 @@
+"""The plan as CSV and as Markdown. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from rebalancer.core.money import plain
+from rebalancer.core.plan import Plan
+from rebalancer.core.plan_json import PlanHeader
+from rebalancer.report.words import amount, closing, money, percent, printable, signed_points
+
+COLUMNS = (
+    "cycle_id", "taken_at", "mode", "venue", "asset", "free", "locked", "price", "value_quote", "weight", "target",
+    "band_low", "band_high", "drift", "decision", "order_quantity", "order_spend_quote", "fee_quote", "reason_code",
+    "reason",
+)  # fmt: skip
+
+
+def plan_csv(plan: Plan, header: PlanHeader) -> str:
+    """Return a line an asset, with its order's size where it has one."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    legs = {leg.asset: leg for leg in plan.legs}
+    for line in plan.assets:
+        leg = legs.get(line.asset)
+        size = plain(leg.size.value) if leg else ""
+        figures = (
+            line.free, line.locked, line.price, line.value_quote, line.weight, line.target, line.band_low,
+            line.band_high, line.drift,
+        )  # fmt: skip
+        writer.writerow(
+            [
+                header.cycle_id, plan.taken_at.isoformat(), header.mode, header.venue, line.asset,
+                *(plain(figure) for figure in figures), line.decision.value,
+                size if leg and leg.side == "sell" else "", size if leg and leg.side == "buy" else "",
+                plain(leg.fee_quote) if leg else "", line.reason.code.value, printable(line.reason.text),
+            ]
+        )  # fmt: skip
+    return out.getvalue()
+
+
+def plan_markdown(plan: Plan, header: PlanHeader) -> str:
+    """Return the report as Markdown."""
+    worth = "value unknown" if plan.nav_quote is None else f"{money(plan.nav_quote)} {plan.quote}"
+    lines = [
+        f"# {header.mode.upper()} on {header.venue}",
+        "",
+        f"{plan.taken_at:%Y-%m-%d %H:%M:%S} UTC, {worth}. {closing(plan, header.mode)}",
+        "",
+        *(f"> **{denial.code.value}**: {_cell(denial.text)}" for denial in plan.denials),
+    ]
+    if plan.assets:
+        lines += ["", f"| asset | holds | in {plan.quote} | now % | target % | band % | drift | | why |"]
+        lines += ["|---|--:|--:|--:|--:|--:|--:|---|---|"]
+    for line in plan.assets:
+        band = f"{percent(line.band_low, 1)} to {percent(line.band_high, 1)}"
+        cells = (
+            line.asset, amount(line.free + line.locked), money(line.value_quote), percent(line.weight),
+            percent(line.target), band, signed_points(line.drift), line.decision.value, _cell(line.reason.text),
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    if plan.legs:
+        lines += ["", "| # | order | size | notional | fee | slippage bps |", "|--:|---|--:|--:|--:|--:|"]
+    for leg in plan.legs:
+        unit = leg.asset if leg.side == "sell" else plan.quote
+        slip = f"{leg.spread_cost_bps + leg.impact_bps:.1f}"
+        lines.append(
+            f"| {leg.intent_seq} | {leg.side.value} {leg.symbol} | {amount(leg.size.value)} {unit} "
+            f"| {money(leg.notional_quote)} | {money(leg.fee_quote)} | {slip} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return printable(text).replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,117 @@
+"""The report for a terminal, readable at 80 columns; plain text when it is piped."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rebalancer.core.model import Side
+from rebalancer.core.plan import AssetLine, Decision, Leg, Plan
+from rebalancer.core.plan_json import PlanHeader
+from rebalancer.report.words import amount, closing, money, percent, printable, signed_points
+
+WIDTH = 80
+BAR = 9
+_COLOUR = {Decision.SELL: "red", Decision.BUY: "green", Decision.HOLD: "dim"}
+
+
+def plan_text(plan: Plan, header: PlanHeader, *, colour: bool = False, width: int = WIDTH) -> str:
+    """Return the whole report as text, with ANSI colours if asked for."""
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, color_system="standard"
+    )
+    _head(console, plan, header)
+    _warnings(console, plan)
+    if plan.assets:
+        console.print(_assets(plan))
+    if plan.legs:
+        _legs(console, plan)
+    _stays(console, plan)
+    console.print()
+    console.print(closing(plan, header.mode), soft_wrap=False)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _head(console: Console, plan: Plan, header: PlanHeader) -> None:
+    style = "bold red" if header.mode == "live" else "bold"
+    console.print(f"{header.mode.upper()} on {header.venue}", style=style, end="")
+    taken = plan.taken_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    worth = "value unknown" if plan.nav_quote is None else f"{money(plan.nav_quote)} {plan.quote}"
+    console.print(f"  {taken}  {worth}")
+
+
+def _warnings(console: Console, plan: Plan) -> None:
+    for denial in plan.denials:
+        console.print(f"! {escape(printable(denial.text))} ({denial.code.value})", style="bold yellow")
+
+
+def _assets(plan: Plan) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("asset", no_wrap=True)
+    table.add_column("holds", justify="right", no_wrap=True, overflow="ellipsis", max_width=14)
+    table.add_column(f"in {plan.quote}", justify="right", no_wrap=True)
+    for name in ("now %", "target", "drift"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("band", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for line in plan.assets:
+        table.add_row(
+            line.asset,
+            amount(line.free + line.locked),
+            money(line.value_quote),
+            percent(line.weight),
+            percent(line.target),
+            signed_points(line.drift),
+            f"{band_bar(line)} {percent(line.band_low, 1)}-{percent(line.band_high, 1)}",
+            f"[{_COLOUR[line.decision]}]{line.decision.value}[/]",
+        )
+    return table
+
+
+def band_bar(line: AssetLine) -> str:
+    """Return where the weight stands in its band: `|` is the target, `o` the weight, `<` and `>` beyond an edge."""
+    half = max(line.band_high - line.target, Decimal("0.000001"))
+    place = round(line.drift / half * (BAR // 2))
+    cells = ["-"] * BAR
+    cells[BAR // 2] = "|"
+    if line.drift > half or line.weight > line.band_high:
+        return "".join(cells) + ">"
+    if line.weight < line.band_low:
+        return "<" + "".join(cells)
+    cells[max(0, min(BAR - 1, BAR // 2 + int(place)))] = "o"
+    return "".join(cells) + " "
+
+
+def _legs(console: Console, plan: Plan) -> None:
+    console.print()
+    for leg in plan.legs:
+        colour = "red" if leg.side is Side.SELL else "green"
+        console.print(f"{leg.intent_seq}. [{colour}]{leg_words(leg, plan.quote)}[/]")
+        console.print(f"   {escape(printable(leg.reason.text))}", style="dim")
+
+
+def leg_words(leg: Leg, quote: str) -> str:
+    """Return one order as a sentence: what, how much, at what cost."""
+    if leg.side is Side.SELL:
+        what = f"sell {amount(leg.size.value)} {leg.asset} for about {money(leg.notional_quote)} {quote}"
+    else:
+        what = f"buy {leg.asset} for {amount(leg.size.value)} {quote}"
+    slip = leg.spread_cost_bps + leg.impact_bps
+    return f"{what}, fee {money(leg.fee_quote)}, slippage {slip:.1f} bps"
+
+
+def _stays(console: Console, plan: Plan) -> None:
+    traded = {leg.asset for leg in plan.legs}
+    idle = [(line.asset, line.reason) for line in plan.assets if line.asset not in traded]
+    seen = {asset for asset, _ in idle}
+    idle += [(skip.asset, skip.reason) for skip in plan.skips if skip.asset not in seen]
+    if plan.denials or not idle:
+        return
+    console.print()
+    for asset, reason in idle:
+        console.print(f"{asset}: {escape(printable(reason.text))}", style="dim")

@@ -1,0 +1,224 @@
+"""Where and who: the environment and the credential files, checked. The only importer of pydantic.
+
+Precedence: flag, environment, credential files, defaults. Secrets live in their own type and are never printed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from platformdirs import user_config_path, user_state_path
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rebalancer.errors import ConfigError
+
+PREFIX = "REBALANCER_"
+HTX_HOSTS = ("api.huobi.pro", "api-aws.huobi.pro")
+DEFAULT_URL = "https://api.huobi.pro"
+TARGETS_NAME = "targets.toml"
+SECRET_NAMES = ("htx_access_key", "htx_secret_key")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where things lie. The pause file and the lock are one for the state directory, the journal is one a venue."""
+
+    state: Path
+    targets: Path
+
+    @property
+    def lock(self) -> Path:
+        """Return the single-instance lock."""
+        return self.state / "lock"
+
+    @property
+    def pause(self) -> Path:
+        """Return the kill switch."""
+        return self.state / "pause"
+
+    @property
+    def reports(self) -> Path:
+        """Return where reports are kept."""
+        return self.state / "reports"
+
+    @property
+    def embedded(self) -> Path:
+        """Return where the embedded exchange and its journal live."""
+        return self.state / "embedded"
+
+    def journal(self, venue_kind: str) -> Path:
+        """Return the journal of a kind of venue."""
+        return (self.embedded if venue_kind == "embedded" else self.state) / "journal.db"
+
+
+class Settings(BaseSettings):
+    """The environment, one field a variable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, hide_input_in_errors=True, extra="ignore", frozen=True, case_sensitive=False
+    )
+
+    mode: Literal["dry-run", "live"] = "dry-run"
+    venue: Literal["embedded", "htx"] | None = None
+    htx_url: str = DEFAULT_URL
+    htx_account_id: str | None = Field(default=None, pattern=r"^\d{1,20}$")
+    htx_access_key: SecretStr | None = None
+    htx_secret_key: SecretStr | None = None
+    htx_private_key: SecretStr | None = None
+    targets: Path | None = None
+    state_dir: Path | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    clock_rate: float = Field(default=1.0, gt=0, le=100_000)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        _check_url(self.htx_url)
+        if self.htx_private_key is not None:
+            raise ValueError("REBALANCER_HTX_PRIVATE_KEY: Ed25519 keys are not yet supported; make an HMAC key at HTX")
+        if (self.htx_access_key is None) != (self.htx_secret_key is None):
+            missing = "SECRET" if self.htx_secret_key is None else "ACCESS"
+            raise ValueError(f"REBALANCER_HTX_{missing}_KEY is missing; a key needs both halves")
+        if self.clock_rate != 1 and not is_loopback(self.htx_url):
+            raise ValueError("REBALANCER_CLOCK_RATE is for a simulated exchange on loopback only")
+        return self
+
+    @property
+    def has_key(self) -> bool:
+        """Whether both halves of an API key are known."""
+        return self.htx_access_key is not None and self.htx_secret_key is not None
+
+    def key_pair(self) -> tuple[str, str] | None:
+        """Return access key and secret for the signer, and for nobody else."""
+        if self.htx_access_key is None or self.htx_secret_key is None:
+            return None
+        return self.htx_access_key.get_secret_value(), self.htx_secret_key.get_secret_value()
+
+    @property
+    def venue_kind(self) -> str:
+        """Return embedded, loopback or htx: without a key a dry run uses the embedded exchange."""
+        if self.venue == "embedded" or (self.venue is None and not self.has_key and self.mode != "live"):
+            return "embedded"
+        return self.public_kind
+
+    @property
+    def public_kind(self) -> str:
+        """Return where public market data comes from: no key is needed for it."""
+        if self.venue == "embedded":
+            return "embedded"
+        return "loopback" if is_loopback(self.htx_url) else "htx"
+
+    @property
+    def paths(self) -> Paths:
+        """Return where things lie, by the rules of systemd and XDG."""
+        return Paths(_state_dir(self.state_dir), _targets_path(self.targets))
+
+
+def load() -> Settings:
+    """Return the settings of this process; ConfigError names the variable and says what it takes."""
+    credentials: dict[str, Any] = dict(_credentials_of_files(os.environ))
+    try:
+        return Settings(**credentials)
+    except ValidationError as exc:
+        raise ConfigError("; ".join(_explained(error) for error in exc.errors(include_input=False))) from None
+
+
+def _explained(error: Any) -> str:
+    name = "_".join(str(part) for part in error["loc"]).upper()
+    text = error["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{name}: {text}" if name else text
+
+
+def _credentials_of_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the credential files say and the environment does not."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return {}
+    found: dict[str, str] = {}
+    for name in SECRET_NAMES:
+        path = Path(folder) / f"{PREFIX.lower()}{name}"
+        if PREFIX + name.upper() in environ or not path.exists():
+            continue
+        try:
+            found[name] = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ConfigError(f"{path}: cannot be read as a credential: {type(exc).__name__}") from None
+        if not found[name]:
+            raise ConfigError(f"{path}: is empty; put the key into it")
+    return found
+
+
+def _check_url(url: str) -> None:
+    """Allow https on the public HTX hosts and http on loopback; ValueError for anything else."""
+    parts = urlsplit(url)
+    plain = not (parts.username or parts.password or parts.query or parts.fragment) and parts.path in ("", "/")
+    if plain and parts.scheme == "https" and parts.hostname in HTX_HOSTS and parts.port in (None, 443):
+        return
+    if plain and is_loopback(url) and parts.scheme == "http":
+        return
+    raise ValueError(
+        f"REBALANCER_HTX_URL: only https://{' or https://'.join(HTX_HOSTS)}, or http on loopback (http://127.0.0.1:PORT)"
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether a URL leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _state_dir(chosen: Path | None) -> Path:
+    if chosen is not None:
+        return chosen
+    systemd = os.environ.get("STATE_DIRECTORY")
+    return Path(systemd.split(":")[0]) if systemd else user_state_path("rebalancer")
+
+
+def _targets_path(chosen: Path | None) -> Path:
+    if chosen is not None:
+        return chosen
+    systemd = os.environ.get("CONFIGURATION_DIRECTORY")
+    if systemd:
+        return Path(systemd.split(":")[0]) / TARGETS_NAME
+    here = Path(TARGETS_NAME)
+    return here if here.exists() else user_config_path("rebalancer") / TARGETS_NAME
+
+
+def unknown_names(environ: Mapping[str, str]) -> list[str]:
+    """Return a line for each variable with our prefix that means nothing, with the nearest that does."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    lines = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            lines.append(f"{name} means nothing{f'; did you mean {near[0]}?' if near else ''}")
+    return lines
+
+
+def exposed_secrets(environ: Mapping[str, str]) -> list[str]:
+    """Return a line for each secret that others on this machine may be able to read."""
+    lines = [
+        f"{PREFIX}{name.upper()} is in the environment; a credential file is safer"
+        for name in SECRET_NAMES
+        if PREFIX + name.upper() in environ
+    ]
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    for name in SECRET_NAMES if folder else ():
+        path = Path(folder or "") / f"{PREFIX.lower()}{name}"
+        if path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            lines.append(f"{path} can be read by others: chmod 600 it")
+    return lines
