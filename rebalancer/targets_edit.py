@@ -102,12 +102,13 @@ def replace_atomically(path: Path, text: str) -> Path:
     before = path.read_bytes()
     previous = path.with_name(path.name + PREVIOUS_SUFFIX)
     mode = path.stat().st_mode & 0o777
-    _write_durably(previous, before, mode)
-    _write_durably(path, text.encode("utf-8"), mode)
+    write_durably(previous, before, mode)
+    write_durably(path, text.encode("utf-8"), mode)
     return previous
 
 
-def _write_durably(path: Path, content: bytes, mode: int) -> None:
+def write_durably(path: Path, content: bytes, mode: int) -> None:
+    """Replace a file by a whole new one that survives the loss of power."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -162,4 +163,4 @@ class LastGood:
         # The file may have been replaced since it was checked: only what passes the check itself is kept.
         if parse_targets(content.decode("utf-8"), str(self._path)).digest == targets.digest:
             self._kept.parent.mkdir(parents=True, exist_ok=True)
-            _write_durably(self._kept, content, 0o640)
+            write_durably(self._kept, content, 0o640)

@@ -34,7 +34,7 @@ class OrderEnd:
         return self.filled_quote / self.filled_quantity if self.filled_quantity else None
 
     def shortfall_bps(self, quote: str) -> Decimal | None:
-        """Return the cost of fills and fees against the decision mid, in basis points of the notional; > 0 is a cost."""
+        """Return the cost of fills and fees against the decision mid, in bps of the notional; > 0 is a cost."""
         if self.average_price is None:
             return None
         sign = 1 if self.leg.side is Side.BUY else -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 
 import httpx
@@ -58,3 +59,19 @@ class InProcessTransport(httpx.BaseTransport):
         trace = request.extensions.get("trace")
         if trace is not None:
             trace("http11.send_request_headers.started", {})
+
+
+class SavingTransport(InProcessTransport):
+    """Saves the exchange before the answer to a change is seen: what was acknowledged is kept."""
+
+    def __init__(self, exchange: Exchange, clock: Clock, *, save: Callable[[], None]) -> None:
+        super().__init__(exchange, clock)
+        self._save = save
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer; save after a POST, also one whose answer is lost."""
+        try:
+            return super().handle_request(request)
+        finally:
+            if request.method == "POST":
+                self._save()
