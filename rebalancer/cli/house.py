@@ -1,0 +1,114 @@
+"""The writing verbs' common ground: lock, venue, account, journal, shell; and one canonical log line a cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rebalancer.cli.context import LIVE, Connection, account_of, connect, make_shell, open_journal
+from rebalancer.core.targets import Targets
+from rebalancer.service.clock import SystemClock
+from rebalancer.service.lock import hold_lock
+
+if TYPE_CHECKING:
+    from rebalancer.service.cycle import CycleResult
+    from rebalancer.service.shell import Progress, Shell
+    from rebalancer.settings import Settings
+
+
+@dataclass(frozen=True)
+class House:
+    """An account under our lock."""
+
+    shell: Shell
+    connection: Connection
+
+    def recover(self, targets: Targets) -> int:
+        """Run the start-up sequence; return how many orders are unresolved."""
+        from rebalancer.service.startup import recover  # noqa: PLC0415
+
+        return recover(self.shell, targets)
+
+    def cycle(
+        self, targets: Targets, *, schedule_id: str, slot: datetime, settle_s: float, forced: bool = False
+    ) -> CycleResult:
+        """Run one cycle and write its log line."""
+        from rebalancer.service.cycle import run_cycle  # noqa: PLC0415
+
+        result = run_cycle(self.shell, targets, schedule_id=schedule_id, slot=slot, settle_s=settle_s, forced=forced)
+        log_cycle(result)
+        return result
+
+
+@contextmanager
+def open_house(
+    settings: Settings,
+    targets: Targets,
+    *,
+    mode: str,
+    clock: SystemClock,
+    say: Callable[[Progress], None],
+    stop_requested: Callable[[], bool] = lambda: False,
+) -> Iterator[House]:
+    """Take the lock, connect, and open the journal; everything is let go in the other order."""
+    live, kind = mode == LIVE, settings.venue_kind
+    with ExitStack() as stack:
+        stack.enter_context(hold_lock(settings.paths.lock))
+        connection = stack.enter_context(
+            connect(settings, kind, clock=clock, codes=targets.codes, live=live, keep=True)
+        )
+        connection.venue.fetch_server_time()
+        account_id = account_of(settings, connection, live=live)
+        if live:
+            require_no_withdraw(connection)
+        journal = open_journal(settings.paths.journal(kind), clock, connection, account_id, targets.quote)
+        stack.callback(journal.close)
+        shell = make_shell(
+            settings,
+            connection,
+            journal,
+            clock=clock,
+            mode=mode,
+            account_id=account_id,
+            stop_requested=stop_requested,
+            say=say,
+        )
+        yield House(shell, connection)
+
+
+def require_no_withdraw(connection: Connection) -> None:
+    """Raise AuthFailed for a key that can withdraw, or that cannot trade; an unverifiable key is let through."""
+    from rebalancer.errors import AuthCause, AuthFailed  # noqa: PLC0415
+
+    info = connection.venue.fetch_key_info()
+    if info is None:
+        return
+    if info.can_withdraw:
+        text = "this key can withdraw: it is refused; make one with read and trade only"
+        raise AuthFailed(AuthCause.PERMISSION, "withdraw-right", text)
+    if not info.can_trade:
+        raise AuthFailed(AuthCause.PERMISSION, "no-trade-right", "this key cannot trade; give it the trade right")
+
+
+def log_cycle(result: CycleResult) -> None:
+    """Write the one canonical line of a cycle."""
+    from rebalancer.logs import logger  # noqa: PLC0415
+
+    plan = result.plan
+    totals = plan.totals if plan is not None else None
+    logger().info(
+        "cycle",
+        id=result.run_id,
+        mode=result.mode,
+        venue=result.venue,
+        status=result.status.value,
+        nav_quote=None if plan is None or plan.nav_quote is None else f"{plan.nav_quote:.2f}",
+        drift_max=None if totals is None else str(totals.drift_before),
+        turnover=None if totals is None else str(totals.turnover),
+        orders=len(result.orders),
+        filled=sum(1 for record in result.orders if record.filled_quantity),
+        seconds=f"{result.seconds:.2f}",
+    )

@@ -1,0 +1,111 @@
+"""`rebalancer plan`: the dry-run report. Takes no lock and writes nothing but the file asked for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rebalancer.cli.context import (
+    DRY_RUN,
+    account_of,
+    connect,
+    journal_to_read,
+    load_checked_targets,
+    load_settings,
+    make_shell,
+)
+from rebalancer.cli.exits import Exit
+from rebalancer.core.ids import run_id
+from rebalancer.core.targets import Targets
+from rebalancer.service.clock import SystemClock
+
+if TYPE_CHECKING:
+    from rebalancer.core.plan import Plan
+    from rebalancer.core.plan_json import PlanHeader
+    from rebalancer.settings import Settings
+
+FORMATS = ("text", "json", "csv", "md")
+
+
+@click.command(epilog="\b\nExamples:\n  rebalancer plan\n  rebalancer plan --format md --output report.md")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Of the report.")
+@click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead of stdout.")
+@click.option("--force", is_flag=True, help="Plan as if every asset were outside its band.")
+@click.option("--exit-code", is_flag=True, help="End with 10 when there are trades to make.")
+def command(*, form: str, as_json: bool, output: Path | None, force: bool, exit_code: bool) -> int:
+    """Show what would be traded now and why; nothing is sent."""
+    settings = load_settings()
+    targets = load_checked_targets(settings.paths.targets, live=False)
+    plan, header = make_dry_plan(settings, targets, forced=force)
+    shown = render(plan, header, "json" if as_json else form, colour=output is None and wants_colour())
+    if output is None:
+        click.echo(shown, nl=False)
+    else:
+        write_report(output, shown)
+    if plan.refused:
+        return Exit.REFUSED
+    return Exit.TRADES_TO_MAKE if exit_code and plan.legs else Exit.DONE
+
+
+def make_dry_plan(settings: Settings, targets: Targets, *, forced: bool = False) -> tuple[Plan, PlanHeader]:
+    """Plan on the venue of the settings with what its journal knows; nothing is written."""
+    clock = SystemClock(settings.clock_rate)
+    kind = settings.venue_kind
+    with connect(settings, kind, clock=clock, codes=targets.codes, keep=_kept(settings, kind)) as connection:
+        connection.venue.fetch_server_time()
+        account_id = account_of(settings, connection, live=False)
+        # Only now: the first request is on its way before the heavier half of the program is loaded.
+        from rebalancer.core.plan_json import PlanHeader  # noqa: PLC0415
+        from rebalancer.service.cycle import decide  # noqa: PLC0415
+
+        with journal_to_read(settings.paths.journal(kind), clock) as journal:
+            shell = make_shell(settings, connection, journal, clock=clock, mode=DRY_RUN, account_id=account_id)
+            plan = decide(shell, targets, forced=forced).plan
+    return plan, PlanHeader(run_id("plan", plan.taken_at, 1), DRY_RUN, kind)
+
+
+def _kept(settings: Settings, kind: str) -> bool:
+    """Use the embedded exchange that `run` keeps, if it ever ran; a plan alone makes none."""
+    from rebalancer.cli.embedded import STATE_NAME  # noqa: PLC0415
+
+    return kind == "embedded" and (settings.paths.embedded / STATE_NAME).exists()
+
+
+def render(plan: Plan, header: PlanHeader, form: str, *, colour: bool) -> str:
+    """Return the report in one of its forms."""
+    match form:
+        case "json":
+            from rebalancer.core.plan_json import plan_document  # noqa: PLC0415
+
+            return json.dumps(plan_document(plan, header), indent=2, ensure_ascii=False) + "\n"
+        case "csv":
+            from rebalancer.report.tables import plan_csv  # noqa: PLC0415
+
+            return plan_csv(plan, header)
+        case "md":
+            from rebalancer.report.tables import plan_markdown  # noqa: PLC0415
+
+            return plan_markdown(plan, header)
+    from rebalancer.report.text import plan_text  # noqa: PLC0415
+
+    return plan_text(plan, header, colour=colour)
+
+
+def wants_colour() -> bool:
+    """Return whether stdout is a terminal that nobody asked to stay plain."""
+    import os  # noqa: PLC0415
+
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write a report; ConfigError-like clarity when the place is not writable."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise click.BadParameter(f"{path} cannot be written: {exc.strerror}", param_hint="--output") from None

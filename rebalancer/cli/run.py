@@ -1,0 +1,86 @@
+"""`rebalancer run`: one cycle now."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from rebalancer.cli.context import LIVE, load_checked_targets, load_settings, mode_of, note
+from rebalancer.cli.exits import Exit
+from rebalancer.cli.house import open_house
+from rebalancer.service.clock import SystemClock
+
+if TYPE_CHECKING:
+    from rebalancer.service.cycle import CycleResult
+    from rebalancer.service.shell import Progress
+
+MANUAL = "manual"
+
+
+@click.command(epilog="\b\nExamples:\n  rebalancer run\n  REBALANCER_MODE=live rebalancer run --live")
+@click.option("--live", is_flag=True, help="Trade; REBALANCER_MODE=live must be set too.")
+@click.option("--settle", default=480.0, type=click.FloatRange(0), show_default=True,
+              help="Seconds to wait for an order whose outcome is unknown.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Bring every asset to its target, inside its band or not.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(*, live: bool, settle: float, force: bool, as_json: bool) -> int:
+    """Run one cycle: look, decide, and with --live carry it out."""
+    from rebalancer.logs import configure  # noqa: PLC0415
+
+    settings = load_settings()
+    configure(settings.log_level)
+    mode = mode_of(settings, live_flag=live)
+    if settings.mode == LIVE and not live:
+        note("REBALANCER_MODE is live, but --live is missing: this is a dry run")
+    targets = load_checked_targets(settings.paths.targets, live=mode == LIVE)
+    clock = SystemClock(settings.clock_rate)
+    with open_house(settings, targets, mode=mode, clock=clock, say=_progress(quiet=as_json)) as house:
+        house.recover(targets)
+        result = house.cycle(targets, schedule_id=MANUAL, slot=clock.now(), settle_s=settle, forced=force)
+    show(result, as_json=as_json)
+    return exit_of_status(result)
+
+
+def _progress(*, quiet: bool):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def say(progress: Progress) -> None:
+        if not quiet and progress.symbol:
+            note(f"  {progress.step.value}: {progress.symbol} {progress.text}")
+        elif not quiet and progress.step.value in {"warning", "halted", "recovered"}:
+            note(f"! {progress.text}")
+
+    return say
+
+
+def exit_of_status(result: CycleResult) -> Exit:
+    """Return the exit code of how a cycle ended."""
+    return {
+        "within_bands": Exit.DONE,
+        "done": Exit.DONE,
+        "work_left": Exit.WORK_LEFT,
+        "refused": Exit.REFUSED,
+        "stopped": Exit.REFUSED,
+        "outcome_unknown": Exit.OUTCOME_UNKNOWN,
+    }[result.status.value]
+
+
+def show(result: CycleResult, *, as_json: bool) -> None:
+    """Print a cycle: its plan, and what became of the orders."""
+    from rebalancer.cli.plan import render, wants_colour  # noqa: PLC0415
+    from rebalancer.cli.results import ends_of, result_document  # noqa: PLC0415
+    from rebalancer.core.plan_json import PlanHeader  # noqa: PLC0415
+    from rebalancer.report.result import ends_text  # noqa: PLC0415
+
+    if as_json:
+        click.echo(json.dumps(result_document(result), indent=2, ensure_ascii=False))
+        return
+    if result.plan is not None:
+        header = PlanHeader(result.run_id, result.mode, result.venue)
+        click.echo(render(result.plan, header, "text", colour=wants_colour()), nl=False)
+        if result.orders:
+            click.echo()
+            click.echo(ends_text(ends_of(result), result.plan.quote), nl=False)
+    if result.text:
+        click.echo(f"\n{result.text}")
+    click.echo(f"\n{result.mode}: {result.status.value.replace('_', ' ')} ({result.run_id})")
