@@ -52,8 +52,13 @@ def command(*, form: str, as_json: bool, output: Path | None, force: bool, exit_
     return Exit.TRADES_TO_MAKE if exit_code and plan.legs else Exit.DONE
 
 
-def make_dry_plan(settings: Settings, targets: Targets, *, forced: bool = False) -> tuple[Plan, PlanHeader]:
-    """Plan on the venue of the settings with what its journal knows; nothing is written."""
+def make_dry_plan(
+    settings: Settings, targets: Targets, *, forced: bool = False, changed: bool = False
+) -> tuple[Plan, PlanHeader]:
+    """Plan on the venue of the settings with what its journal knows; nothing is written.
+
+    `changed` plans as the first cycle after a change of targets would.
+    """
     clock = SystemClock(settings.clock_rate)
     kind = settings.venue_kind
     with connect(settings, kind, clock=clock, codes=targets.codes, keep=_kept(settings, kind)) as connection:
@@ -65,7 +70,7 @@ def make_dry_plan(settings: Settings, targets: Targets, *, forced: bool = False)
 
         with journal_to_read(settings.paths.journal(kind), clock) as journal:
             shell = make_shell(settings, connection, journal, clock=clock, mode=DRY_RUN, account_id=account_id)
-            plan = decide(shell, targets, forced=forced).plan
+            plan = decide(shell, targets, forced=forced, changed=changed).plan
     return plan, PlanHeader(run_id("plan", plan.taken_at, 1), DRY_RUN, kind)
 
 

@@ -45,7 +45,7 @@ def why(valuation: Valuation, index: int, asset: str, side: Side, trigger: Trigg
 def capped(reason: Reason, notional_quote: Decimal, wished_quote: Decimal, quote: str) -> Reason:
     """Return a leg's reason with what limits or cash left of the wish."""
     assert isinstance(reason.code, Why), reason
-    text = f"{reason.text}; {notional_quote:.2f} of {wished_quote:.2f} {quote} now, the limits leave the rest for later"
+    text = f"{reason.text}; limits leave {notional_quote:.2f} of {wished_quote:.2f} {quote} for now"
     return Reason(reason.code, text)
 
 

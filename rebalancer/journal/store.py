@@ -59,6 +59,11 @@ class Journal:
         self._last_wall = ""
         self.state = JournalState()
 
+    @property
+    def last_seq(self) -> int:
+        """Return the number of rows."""
+        return self._last_seq
+
     @classmethod
     def open(cls, path: Path | str, clock: Clock) -> Journal:
         """Open for writing, creating it if need be; verify every row and take a new fence.

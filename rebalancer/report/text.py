@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from decimal import Decimal
 
 from rich.console import Console
@@ -92,7 +93,7 @@ def _legs(console: Console, plan: Plan) -> None:
     for leg in plan.legs:
         colour = "red" if leg.side is Side.SELL else "green"
         console.print(f"{leg.intent_seq}. [{colour}]{leg_words(leg, plan.quote)}[/]")
-        console.print(f"   {escape(printable(leg.reason.text))}", style="dim")
+        _wrapped(console, leg.reason.text, indent="   ")
 
 
 def leg_words(leg: Leg, quote: str) -> str:
@@ -114,4 +115,9 @@ def _stays(console: Console, plan: Plan) -> None:
         return
     console.print()
     for asset, reason in idle:
-        console.print(f"{asset}: {escape(printable(reason.text))}", style="dim")
+        _wrapped(console, f"{asset}: {reason.text}", indent="", later="  ")
+
+
+def _wrapped(console: Console, text: str, *, indent: str, later: str = "   ") -> None:
+    lines = textwrap.wrap(printable(text), console.width, initial_indent=indent, subsequent_indent=later)
+    console.print(escape("\n".join(lines)), style="dim", soft_wrap=True)

@@ -69,13 +69,18 @@ def weights_digest(weights: Mapping[str, Decimal]) -> str:
     return hashlib.sha256(canonical(weights).encode()).hexdigest()
 
 
-def decide(shell: Shell, targets: Targets, *, forced: bool = False) -> Decided:
-    """Look and plan: nothing is written and nothing is sent. A read that fails raises its VenueError."""
+def decide(shell: Shell, targets: Targets, *, forced: bool = False, changed: bool = False) -> Decided:
+    """Look and plan: nothing is written and nothing is sent. A read that fails raises its VenueError.
+
+    `changed` plans as after a change of targets, for a preview of one.
+    """
     shell.venue.fetch_server_time()
     require_sane_clock(shell, shell.venue.skew_s)
     seen = observe(shell.venue, shell.gather, targets, shell.account_id)
     denied = require_open_market(seen.market, seen.snapshot)
     usage = shell.journal.state.usage(shell.venue.server_now(), weights_digest(targets.weights))
+    if changed:
+        usage = replace(usage, targets_changed=True)
     plan = make_plan(seen.snapshot, targets, usage, forced=forced, live=shell.live, denied=denied)
     return Decided(seen.snapshot, usage, plan)
 

@@ -1,0 +1,193 @@
+"""`rebalancer check`: the doctor. Looks at everything that a live run will need, and says what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import click
+
+from rebalancer.cli.context import Connection, connect, load_checked_targets, load_settings
+from rebalancer.cli.exits import Exit, advice_for, exit_of
+from rebalancer.core.targets import Targets
+from rebalancer.errors import RebalancerError
+from rebalancer.service.clock import SystemClock
+
+if TYPE_CHECKING:
+    from rebalancer.settings import Settings
+
+EXPIRY_WARN_DAYS = 21
+
+
+class Grade(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    grade: Grade
+    topic: str
+    text: str
+    exit: int = 0
+
+
+@click.command()
+@click.option("--deep", is_flag=True, help="Verify every row of the journal too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(*, deep: bool, as_json: bool) -> int:
+    """Check settings, clock, exchange, key rights, symbols, account and journal."""
+    settings = load_settings()
+    findings = list(_examine(settings, deep=deep))
+    if as_json:
+        document = {
+            "schema": "rebalancer.check/1",
+            "mode": settings.mode,
+            "venue": settings.venue_kind,
+            "findings": [asdict(finding) for finding in findings],
+        }
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        click.echo(f"{settings.mode.upper()} on {settings.venue_kind}")
+        for finding in findings:
+            mark = {Grade.OK: "ok  ", Grade.WARN: "WARN", Grade.FAIL: "FAIL"}[finding.grade]
+            click.echo(f"{mark}  {finding.topic:<9} {finding.text}")
+    return next((finding.exit for finding in findings if finding.exit), Exit.DONE)
+
+
+def _examine(settings: Settings, *, deep: bool) -> Iterator[Finding]:
+    """Yield findings in the order in which one needs the other; a failure ends what depends on it."""
+    yield from _environment(settings)
+    targets: list[Targets] = []
+    yield from _guarded("targets", lambda: _targets(settings, targets))
+    yield from _guarded("journal", lambda: _journal(settings, deep=deep))
+    if targets:
+        yield from _guarded("exchange", lambda: _exchange(settings, targets[0]))
+
+
+def _guarded(topic: str, examine: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from examine()
+    except RebalancerError as exc:
+        advice = advice_for(exc)
+        yield Finding(Grade.FAIL, topic, f"{exc}{f' -> {advice}' if advice else ''}", exit_of(exc))
+
+
+def _environment(settings: Settings) -> Iterator[Finding]:
+    from rebalancer.settings import exposed_secrets, unknown_names  # noqa: PLC0415
+
+    for text in (*unknown_names(os.environ), *exposed_secrets(os.environ)):
+        yield Finding(Grade.WARN, "settings", text)
+    if settings.venue_kind == "embedded":
+        yield Finding(Grade.WARN, "settings", "no key is set: runs use the embedded exchange, not HTX")
+    live = "both words are needed: this, and --live" if settings.mode == "live" else "nothing can be sent"
+    yield Finding(Grade.OK, "settings", f"REBALANCER_MODE={settings.mode}: {live}")
+
+
+def _targets(settings: Settings, found: list[Targets]) -> Iterator[Finding]:
+    targets = load_checked_targets(settings.paths.targets, live=settings.mode == "live")
+    found.append(targets)
+    yield Finding(Grade.OK, "targets", f"{settings.paths.targets}: {len(targets.assets)} assets, sum 100")
+
+
+def _journal(settings: Settings, *, deep: bool) -> Iterator[Finding]:
+    from rebalancer.journal.store import Journal  # noqa: PLC0415
+
+    path = settings.paths.journal(settings.venue_kind)
+    if not path.exists():
+        yield Finding(Grade.OK, "journal", "none yet; the first run makes it")
+        return
+    with Journal.open_to_read(path, SystemClock()) as journal:
+        rows = journal.verify() if deep else journal.last_seq
+        yield Finding(Grade.OK, "journal", f"{path}: {rows} rows{', every hash verified' if deep else ''}")
+        for halt in journal.state.halts.values():
+            yield Finding(Grade.FAIL, "journal", f"halted: {halt.text} (`rebalancer ack {halt.seq}`)", Exit.REFUSED)
+        for record in journal.state.unresolved:
+            text = f"{record.side} {record.symbol} is {record.state}"
+            yield Finding(Grade.FAIL, "journal", text, Exit.OUTCOME_UNKNOWN)
+
+
+def _exchange(settings: Settings, targets: Targets) -> Iterator[Finding]:
+    kind = settings.venue_kind
+    with connect(settings, kind, clock=SystemClock(settings.clock_rate), codes=targets.codes, keep=False) as connection:
+        yield from _clock(connection)
+        yield from _market(connection)
+        yield from _account(settings, connection)
+        yield from _key(connection)
+        yield from _symbols(connection, targets)
+
+
+def _clock(connection: Connection) -> Iterator[Finding]:
+    from rebalancer.service.gate import SKEW_MAX_S, SKEW_WARN_S  # noqa: PLC0415
+
+    connection.venue.fetch_server_time()
+    skew_s = connection.venue.skew_s
+    text = f"{skew_s:+.2f} s from the exchange's"
+    if abs(skew_s) > SKEW_MAX_S:
+        yield Finding(Grade.FAIL, "clock", f"{text}: set it (NTP)", Exit.UNREACHABLE)
+    else:
+        yield Finding(Grade.WARN if abs(skew_s) > SKEW_WARN_S else Grade.OK, "clock", text)
+
+
+def _market(connection: Connection) -> Iterator[Finding]:
+    status = connection.venue.fetch_market_status()
+    if status.state == 1:
+        yield Finding(Grade.OK, "exchange", f"{connection.venue.host} trades normally")
+    else:
+        yield Finding(Grade.FAIL, "exchange", f"{connection.venue.host} is {status.state.name}", Exit.UNREACHABLE)
+
+
+def _account(settings: Settings, connection: Connection) -> Iterator[Finding]:
+    from rebalancer.service.observe import choose_account  # noqa: PLC0415
+
+    pinned = settings.htx_account_id if connection.embedded is None else None
+    account_id = choose_account(connection.venue.fetch_accounts(), pinned)
+    hint = "" if pinned or connection.embedded else f"; for live set REBALANCER_HTX_ACCOUNT_ID={account_id}"
+    yield Finding(Grade.OK, "account", f"spot account {account_id}{hint}")
+
+
+def _key(connection: Connection) -> Iterator[Finding]:
+    info = connection.venue.fetch_key_info()
+    if info is None:
+        yield Finding(Grade.WARN, "key", "rights not verifiable: HTX does not let this key ask (a sub-user's)")
+        return
+    if info.can_withdraw:
+        yield Finding(Grade.FAIL, "key", "can withdraw: make one with read and trade only", Exit.CREDENTIALS)
+    elif not info.can_trade:
+        yield Finding(Grade.WARN, "key", "cannot trade: enough for dry runs, not for live")
+    else:
+        yield Finding(Grade.OK, "key", "may read and trade, not withdraw")
+    if not info.ip_addresses:
+        yield Finding(Grade.WARN, "key", "is bound to no IP address: bind it at HTX; unbound keys expire")
+    if info.days_valid is not None and info.days_valid <= EXPIRY_WARN_DAYS:
+        yield Finding(Grade.WARN, "key", f"expires in {info.days_valid} days: make a new one in time")
+
+
+def _symbols(connection: Connection, targets: Targets) -> Iterator[Finding]:
+    """Check that each target can be traded; a target that HTX does not list is a mistake in the file."""
+    rules = connection.venue.fetch_rules()
+    good = []
+    for asset in targets.assets:
+        if asset == targets.quote:
+            continue
+        symbol = connection.venue.symbol_of(asset, targets.quote)
+        found = rules.get(symbol)
+        if found is None:
+            text = f"{asset}: HTX lists no {symbol}; take it out, or map its code in [codes]"
+            yield Finding(Grade.FAIL, "symbols", text, Exit.CONFIG)
+        elif found.leveraged:
+            yield Finding(Grade.FAIL, "symbols", f"{asset} is a leveraged token; these are refused", Exit.CONFIG)
+        elif not found.tradable:
+            yield Finding(Grade.WARN, "symbols", f"{symbol} takes no orders now")
+        else:
+            good.append(asset)
+    yield Finding(Grade.OK if good else Grade.WARN, "symbols", f"{len(good)} tradable: {', '.join(good)}")

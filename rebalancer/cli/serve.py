@@ -1,0 +1,173 @@
+"""`rebalancer serve`: cycles on the schedule, until stopped."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rebalancer.cli.context import LIVE, load_settings, mode_of, note, require_live_limits
+from rebalancer.core.targets import Schedule, Targets
+from rebalancer.errors import ConfigError, GuardTripped
+from rebalancer.service.clock import SystemClock
+
+if TYPE_CHECKING:
+    from rebalancer.cli.house import House
+    from rebalancer.scheduler import Note
+    from rebalancer.service.shell import Progress
+    from rebalancer.settings import Settings
+    from rebalancer.targets_edit import LastGood
+
+SCHEDULE_ID = "cron"
+
+
+class TargetsInForce:
+    """The targets file as the service sees it: read again each time, the last good version while it is bad."""
+
+    def __init__(self, store: LastGood, settings: Settings, *, live: bool, say: Callable[..., None]) -> None:
+        self._store = store
+        self._path = settings.paths.targets
+        self._live = live
+        self._say = say
+        self._told = ""
+        self.problem = ""
+        self.targets = self._first()
+
+    def _first(self) -> Targets:
+        """Return the file's targets; at the start a bad file is a ConfigError, whatever was good before."""
+        targets, problem = self._store.load()
+        if problem:
+            raise ConfigError(problem)
+        if self._live:
+            require_live_limits(targets, self._path)
+        return targets
+
+    def refresh(self) -> Targets:
+        """Read the file again and return what is in force; a change and a problem are said once."""
+        targets, self.problem = self._store.load()
+        if not self.problem and self._live:
+            try:
+                require_live_limits(targets, self._path)
+            except ConfigError as exc:
+                self.problem, targets = str(exc), self.targets
+        if self.problem and self.problem != self._told:
+            self._say("targets_bad", text=self.problem, next="the last good targets stay in force; nothing is traded")
+        elif targets.digest != self.targets.digest:
+            self._say("targets_changed", digest=targets.digest[:12])
+        self._told = self.problem
+        self.targets = targets
+        return targets
+
+
+@click.command(epilog="\b\nExamples:\n  rebalancer serve\n  REBALANCER_MODE=live rebalancer serve --live")
+@click.option("--live", is_flag=True, help="Trade; REBALANCER_MODE=live must be set too.")
+@click.option("--seed", type=int, default=None, help="Of the jitter; a fresh one each start by default.")
+def command(*, live: bool, seed: int | None) -> None:
+    """Run cycles on the schedule of targets.toml until stopped (SIGTERM, SIGINT)."""
+    from rebalancer.logs import configure, logger  # noqa: PLC0415
+
+    settings = load_settings()
+    configure(settings.log_level)
+    log = logger()
+    mode = mode_of(settings, live_flag=live)
+    if settings.mode == LIVE and not live:
+        note("REBALANCER_MODE is live, but --live is missing: this is a dry run")
+    rng = random.Random(os.urandom(8) if seed is None else seed)
+    _serve(settings, mode, rng, log)
+
+
+def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
+    from rebalancer.cli.house import open_house  # noqa: PLC0415
+    from rebalancer.scheduler import Service, SlotScheduler  # noqa: PLC0415
+    from rebalancer.sdnotify import Notifier  # noqa: PLC0415
+    from rebalancer.targets_edit import LastGood  # noqa: PLC0415
+
+    clock = SystemClock(settings.clock_rate)
+    stopping = _stop_on_signals(clock)
+    live = mode == LIVE
+    force = TargetsInForce(LastGood(settings.paths.targets, settings.paths.state), settings, live=live, say=log.warning)
+    with ExitStack() as stack:
+        house = stack.enter_context(
+            open_house(settings, force.targets, mode=mode, clock=clock, say=_to(log), stop_requested=stopping)
+        )
+        log.info("start", mode=mode, venue=house.connection.kind, schedule=force.targets.schedule.cron)
+        house.recover(force.targets)
+        service = Service(
+            schedule_id=SCHEDULE_ID,
+            book=house.shell.journal,
+            run_slot=lambda slot: _run_slot(house, force, slot),
+            resolve=lambda: _resolve(house),
+            schedule=lambda: _schedule(force),
+            clock=clock,
+            rng=rng,
+            notifier=Notifier(os.environ, os.getpid()),
+            stop_requested=stopping,
+            say=lambda kind, text: _log_note(log, kind, text),
+        )
+        SlotScheduler(service).serve()
+    log.info("stop")
+
+
+def _stop_on_signals(clock: SystemClock) -> Callable[[], bool]:
+    """Turn SIGTERM and SIGINT into a wish to stop that wakes every sleeper; a leg under way is finished first."""
+    asked: list[int] = []
+
+    def ask(number: int, _frame: object) -> None:
+        asked.append(number)
+        clock.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    return lambda: bool(asked)
+
+
+def _schedule(force: TargetsInForce) -> Schedule:
+    return force.refresh().schedule
+
+
+def _run_slot(house: House, force: TargetsInForce, slot: datetime) -> None:
+    """Run one slot. While the file is bad nothing is traded; a dry run still reports on the last good version."""
+    targets = force.refresh()
+    if force.problem and house.shell.live:
+        from rebalancer.core.ids import run_id  # noqa: PLC0415
+        from rebalancer.journal import records  # noqa: PLC0415
+
+        run = run_id(SCHEDULE_ID, slot, house.shell.journal.attempts(SCHEDULE_ID, slot) + 1)
+        house.shell.journal.append(
+            records.run_started(run, schedule_id=SCHEDULE_ID, slot=slot, mode=house.shell.mode),
+            records.run_closed(run, status="refused", text=force.problem),
+        )
+        raise GuardTripped("targets_bad", f"nothing was traded: {force.problem}")
+    # Never waiting for an open order: the scheduler asks about it at each of its turns.
+    house.cycle(targets, schedule_id=SCHEDULE_ID, slot=slot, settle_s=0)
+
+
+def _resolve(house: House) -> int:
+    from rebalancer.core.orders import IntentState  # noqa: PLC0415
+    from rebalancer.service.reconcile import resolve_once  # noqa: PLC0415
+
+    if not house.shell.live or not house.shell.journal.state.unresolved:
+        return 0
+    resolve_once(house.shell)
+    # What waits for the owner is not asked about again.
+    waiting = [r for r in house.shell.journal.state.unresolved if r.state is not IntentState.QUARANTINED]
+    return len(waiting)
+
+
+def _to(log: Any) -> Callable[[Progress], None]:
+    def say(progress: Progress) -> None:
+        level = log.warning if progress.step.value in {"unknown", "halted", "warning", "refused"} else log.info
+        level(progress.step.value, symbol=progress.symbol or None, text=progress.text)
+
+    return say
+
+
+def _log_note(log: Any, kind: Note, text: str) -> None:
+    level = log.info if kind.value in {"waiting", "rescheduled"} else log.warning
+    level(kind.value, text=text)

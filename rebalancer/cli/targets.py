@@ -1,0 +1,166 @@
+"""`rebalancer targets`: read and edit the allocation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rebalancer.cli.context import load_settings
+from rebalancer.cli.exits import Exit
+from rebalancer.core.canonical import jsonable
+from rebalancer.core.money import parse_decimal, plain
+from rebalancer.core.targets import BandPolicy, Limits, Schedule, Targets
+from rebalancer.errors import ConfigError, RebalancerError
+from rebalancer.targets_edit import PREVIOUS_SUFFIX, diff, replace_atomically, set_weights
+from rebalancer.targets_file import load_targets, parse_targets
+
+if TYPE_CHECKING:
+    from rebalancer.settings import Settings
+
+
+@click.group()
+def command() -> None:
+    """Show, check, change or compare the target weights."""
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def show(*, as_json: bool) -> None:
+    """Show the weights and every setting in force, defaults included."""
+    path = load_settings().paths.targets
+    targets = load_targets(path)
+    if as_json:
+        click.echo(json.dumps(_document(path, targets), indent=2))
+        return
+    click.echo(f"{path} ({targets.digest[:12]})")
+    for asset, weight in targets.weights.items():
+        click.echo(f"  {asset:<8}{plain(weight):>8} %{'  cash' if asset == targets.quote else ''}")
+    for name, section in _settings(targets).items():
+        click.echo(f"[{name}]")
+        for key, value in section.items():
+            click.echo(f"  {key:<24}{'-' if value is None else value}")
+
+
+def _settings(targets: Targets) -> dict[str, dict[str, Any]]:
+    sections: dict[str, Schedule | BandPolicy | Limits] = {
+        "schedule": targets.schedule,
+        "bands": targets.bands,
+        "limits": targets.limits,
+    }
+    made = {
+        name: {field.name: jsonable(getattr(section, field.name)) for field in fields(section)}
+        for name, section in sections.items()
+    }
+    return made | ({"codes": dict(targets.codes)} if targets.codes else {})
+
+
+def _document(path: Path, targets: Targets) -> dict[str, Any]:
+    weights = {asset: plain(weight) for asset, weight in targets.weights.items()}
+    head = {"schema": "rebalancer.targets/1", "file": str(path), "digest": targets.digest, "quote": targets.quote}
+    return {**head, "weights": weights, **_settings(targets)}
+
+
+@command.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def check(*, file: Path | None, as_json: bool) -> int:
+    """Check FILE (the file in use by default): every problem, with its line."""
+    path = file or load_settings().paths.targets
+    try:
+        targets = load_targets(path)
+    except ConfigError as exc:
+        if not as_json:
+            raise
+        problems = str(exc).splitlines()
+        click.echo(json.dumps({"schema": "rebalancer.targets-check/1", "file": str(path), "problems": problems}))
+        return Exit.CONFIG
+    if as_json:
+        click.echo(json.dumps({"schema": "rebalancer.targets-check/1", "file": str(path), "problems": []}))
+    else:
+        click.echo(f"{path}: in order, {len(targets.assets)} assets, sum 100")
+    return Exit.DONE
+
+
+@command.command(name="diff")
+@click.option("--against", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Another file.")
+def diff_(*, against: Path | None) -> None:
+    """Show what changed since the version before, or against another file."""
+    path = load_settings().paths.targets
+    other = against or path.with_name(path.name + PREVIOUS_SUFFIX)
+    if not other.exists():
+        raise ConfigError(f"{other}: there is no version before this one; `targets set` keeps one")
+    shown = diff(other.read_text(encoding="utf-8"), path.read_text(encoding="utf-8"), str(path), str(other))
+    click.echo(shown or "no difference", nl=not shown)
+
+
+@command.command(
+    name="set",
+    epilog="\b\nExamples:\n  rebalancer targets set BTC=40 USDT=10\n  rebalancer targets set ETH=30 --leave SOL",
+)
+@click.argument("weights", nargs=-1, metavar="ASSET=PERCENT...")
+@click.option("--leave", multiple=True, metavar="ASSET", help="Take a coin out of the targets and leave it alone.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; needs --yes.")
+def set_(*, weights: tuple[str, ...], leave: tuple[str, ...], yes: bool, no_preview: bool, as_json: bool) -> int:
+    """Change weights: shows the trades and the cost first, keeps comments, order and the version before."""
+    if not weights and not leave:
+        raise click.UsageError("name at least one ASSET=PERCENT, or --leave ASSET")
+    if as_json and not yes:
+        raise click.UsageError("--json cannot ask; add --yes")
+    settings = load_settings()
+    path = settings.paths.targets
+    load_targets(path)  # a file with mistakes is mended by hand first
+    before = path.read_text(encoding="utf-8")
+    after = set_weights(before, _changes(weights), [asset.upper() for asset in leave], str(path))
+    targets = parse_targets(after, str(path))
+    changes = diff(before, after, str(path), "now")
+    if not changes:
+        click.echo("Nothing would change.")
+        return Exit.DONE
+    preview = None if no_preview else _preview(settings, targets, quiet=as_json)
+    if not as_json:
+        click.echo(changes, nl=False)
+        click.echo(preview["text"] if preview else "", nl=False)
+    if not yes:
+        click.confirm("Change the targets?", abort=True)
+    previous = replace_atomically(path, after)
+    if as_json:
+        document = _document(path, targets) | {"previous": str(previous), "preview": preview and preview["plan"]}
+        click.echo(json.dumps(document, indent=2))
+    else:
+        click.echo(f"Changed; the version before is {previous}. It is served at the next cycle.")
+    return Exit.DONE
+
+
+def _changes(weights: tuple[str, ...]) -> dict[str, Decimal]:
+    made: dict[str, Decimal] = {}
+    for part in weights:
+        asset, separator, figure = part.partition("=")
+        try:
+            percent = parse_decimal(figure)
+        except ValueError:
+            raise click.BadParameter(f"{part!r} is not ASSET=PERCENT; write for example BTC=40") from None
+        if not separator or asset.upper() in made:
+            raise click.BadParameter(f"{part!r}: each asset once, as ASSET=PERCENT")
+        made[asset.upper()] = percent
+    return made
+
+
+def _preview(settings: Settings, targets: Targets, *, quiet: bool) -> dict[str, Any] | None:
+    """Return the plan that the new targets would cause; without the exchange, say so and go on."""
+    from rebalancer.cli.plan import make_dry_plan, render  # noqa: PLC0415
+    from rebalancer.core.plan_json import plan_document  # noqa: PLC0415
+
+    try:
+        plan, header = make_dry_plan(settings, targets, changed=True)
+    except RebalancerError as exc:
+        if not quiet:
+            click.echo(f"! no preview: {exc}", err=True)
+        return None
+    return {"plan": plan_document(plan, header), "text": "\n" + render(plan, header, "text", colour=False) + "\n"}
