@@ -12,7 +12,9 @@ from rebalancer.core.model import Balance, Book, FeeRate, Level, MarketRules, Sn
 from rebalancer.core.targets import BandPolicy, Limits, Targets
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-LOOSE = Limits(max_turnover_per_cycle=Decimal(100), max_turnover_per_day=Decimal(100000), max_slippage_bps=Decimal(5000))
+LOOSE = Limits(
+    max_turnover_per_cycle=Decimal(100), max_turnover_per_day=Decimal(100000), max_slippage_bps=Decimal(5000)
+)
 
 
 def d(value: str | int | Decimal) -> Decimal:

@@ -97,9 +97,7 @@ class House:
 
     def cycle(self, *, settle_s: float = 480, **more: Any) -> CycleResult:
         self.clock.advance(60)
-        return run_cycle(
-            self.shell, self.targets, schedule_id="test", slot=self.clock.now(), settle_s=settle_s, **more
-        )
+        return run_cycle(self.shell, self.targets, schedule_id="test", slot=self.clock.now(), settle_s=settle_s, **more)
 
     def limits(self, **changes: Any) -> None:
         self.targets = replace(self.targets, limits=replace(self.targets.limits, **changes))

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rebalancer.core.model import MarketState, OrderState, PlaceRequest, Side
+from rebalancer.core.money import BaseAmount, QuoteAmount
+from rebalancer.errors import MalformedReply
+from rebalancer.venues.htx.codes_map import CodeMap
+from rebalancer.venues.htx.decode import decode
+from rebalancer.venues.htx.wire_account import parse_accounts, parse_balances, parse_key_info
+from rebalancer.venues.htx.wire_market import (
+    parse_book,
+    parse_fee_rates,
+    parse_market_status,
+    parse_rules,
+    parse_tickers,
+)
+from rebalancer.venues.htx.wire_orders import parse_fills, parse_order, place_body, read_place_body
+
+AT = datetime(2024, 3, 1, 12, 34, 56, tzinfo=UTC)
+RULE = {"symbol": "abcusdt", "bc": "abc", "qc": "usdt", "state": "online", "at": "enabled", "pp": 4, "ap": 2, "vp": 8,
+        "minov": 10, "smminoa": Decimal("0.1"), "smmaxoa": 50000, "bmmaxov": Decimal("1E+5"), "tags": ""}  # fmt: skip
+ORDER_2024 = {"id": 1234567890123456, "symbol": "abcusdt", "account-id": 10101010, "client-order-id": "rb-1",
+              "amount": "25", "market-amount": "0", "is-ice": False, "price": "0", "created-at": 1710000000100,
+              "type": "buy-market", "field-amount": "34.1064", "field-cash-amount": "24.9999912",
+              "field-fees": "0.0682128", "finished-at": 1710000000115, "state": "filled", "canceled-source": None}  # fmt: skip
+
+
+def balances(*rows: tuple[str, str, str], account: int = 7) -> dict[str, Any]:
+    listed = [{"currency": c, "type": t, "balance": b, "debt": "invalid", "seq-num": "1"} for c, t, b in rows]
+    return {"status": "ok", "data": {"id": account, "type": "spot", "state": "working", "list": listed}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NaN", '{"a":NaN}', '{"a":Infinity}', '{"a":-Infinity}', '{"a":1,"a":1}', "", "[]", "1", '{"a":', "null",
+        '{"a":' + "1" * 100 + "}", '{"a":1e999999}', "[" * 100000,
+    ],
+)  # fmt: skip
+def test_json_that_is_not_strict_is_malformed(text: str) -> None:
+    with pytest.raises(MalformedReply):
+        decode("x", text.encode())
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=18, min_value=0, max_value=10**9))
+def test_numbers_keep_every_digit(value: Decimal) -> None:
+    text = format(value, "f")
+    assert decode("x", f'{{"a":{text}}}'.encode())["a"] == Decimal(text)
+
+
+def test_symbol_rules_are_read_with_steps_from_digits() -> None:
+    rules = parse_rules({"status": "ok", "data": [RULE]}, CodeMap())["abcusdt"]
+    assert (rules.base, rules.quote, rules.tradable) == ("ABC", "USDT", True)
+    assert (rules.lot_size, rules.quote_step, rules.tick_size) == (Decimal("0.01"), Decimal("1E-8"), Decimal("0.0001"))
+    assert rules.buy_notional_max == Decimal(100000)
+
+
+@pytest.mark.parametrize("change", [{"minov": None}, {"ap": "many"}, {"ap": 99}, {"minov": 0}, {"smmaxoa": "invalid"}])
+def test_a_symbol_with_an_unreadable_rule_is_absent_and_hides_no_other(change: dict[str, Any]) -> None:
+    rules = parse_rules({"status": "ok", "data": [RULE | {"symbol": "xyzusdt"} | change, RULE]}, CodeMap())
+    assert set(rules) == {"abcusdt"}
+
+
+def test_a_list_without_any_readable_symbol_is_malformed() -> None:
+    with pytest.raises(MalformedReply):
+        parse_rules({"status": "ok", "data": []}, CodeMap())
+
+
+def test_tickers_without_a_price_above_zero_are_absent_not_zero() -> None:
+    row = {"symbol": "abcusdt", "close": Decimal("1.5"), "open": 1, "bid": Decimal("1.4"), "ask": Decimal("1.6")}
+    payload = {"status": "ok", "data": [row, row | {"symbol": "zero", "close": 0}, {"symbol": "none"}]}
+    assert set(parse_tickers(payload)) == {"abcusdt"}
+
+
+@pytest.mark.parametrize(
+    ("bids", "asks"),
+    [
+        ([[1, 1], [2, 1]], [[3, 1]]),
+        ([[2, 1]], [[4, 1], [3, 1]]),
+        ([[2, 0]], [[3, 1]]),
+        ([[2, -1]], [[3, 1]]),
+        ([[2]], [[3, 1]]),
+        ([["x", 1]], [[3, 1]]),
+    ],
+)
+def test_a_disordered_or_broken_book_is_malformed(bids: list[Any], asks: list[Any]) -> None:
+    payload = {
+        "status": "ok",
+        "ch": "market.abcusdt.depth.step0",
+        "ts": 1,
+        "tick": {"ts": 1, "bids": bids, "asks": asks},
+    }
+    with pytest.raises(MalformedReply):
+        parse_book("abcusdt", payload)
+
+
+def test_a_book_of_another_symbol_is_malformed() -> None:
+    payload = {"status": "ok", "ch": "market.xyzusdt.depth.step0", "ts": 1, "tick": {"ts": 1, "bids": [], "asks": []}}
+    with pytest.raises(MalformedReply, match="asked for abcusdt"):
+        parse_book("abcusdt", payload)
+
+
+def test_an_empty_side_is_kept_for_the_guards_to_refuse() -> None:
+    payload = {"status": "ok", "tick": {"ts": 1, "bids": [[2, 1]], "asks": []}}
+    assert parse_book("abcusdt", payload).mid is None
+
+
+def test_unknown_market_status_is_malformed_not_normal() -> None:
+    assert parse_market_status({"code": 200, "data": {"marketStatus": 2}}).state is MarketState.HALTED
+    with pytest.raises(MalformedReply):
+        parse_market_status({"code": 200, "data": {"marketStatus": 9}})
+
+
+def test_fee_is_the_dearer_of_nominal_and_actual() -> None:
+    row = {"symbol": "abcusdt", "takerFeeRate": "0.002", "actualTakerRate": "0.0014"}
+    assert parse_fee_rates({"data": [row]})["abcusdt"].taker_fee_rate == Decimal("0.002")
+
+
+def test_balances_sum_rows_that_are_not_adjacent_and_ignore_other_types() -> None:
+    payload = balances(
+        ("usdt", "trade", "1.000000000000000001"), ("abc", "trade", "0"), ("usdt", "frozen", "2"), ("abc", "frozen", "0"),
+        ("usdt", "loan", "99"), ("usdt", "lock", "5"),
+    )  # fmt: skip
+    made = parse_balances("7", payload, CodeMap())
+    assert made["USDT"].free == Decimal("1.000000000000000001")
+    assert made["USDT"].total == Decimal("3.000000000000000001")
+    assert made["ABC"].total == 0
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("usdt", "trade", "1")],
+        [("usdt", "frozen", "1")],
+        [("usdt", "trade", "1"), ("usdt", "trade", "1"), ("usdt", "frozen", "0")],
+        [("usdt", "trade", "-1"), ("usdt", "frozen", "0")],
+        [("usdt", "trade", "invalid"), ("usdt", "frozen", "0")],
+        [("usdt", "trade", "NaN"), ("usdt", "frozen", "0")],
+        [("usdt", "trade", ""), ("usdt", "frozen", "0")],
+    ],
+)
+def test_a_balance_row_that_is_absent_or_no_number_is_malformed_never_zero(rows: list[tuple[str, str, str]]) -> None:
+    with pytest.raises(MalformedReply):
+        parse_balances("7", balances(*rows), CodeMap())
+
+
+def test_balances_of_another_account_or_kind_are_malformed() -> None:
+    with pytest.raises(MalformedReply):
+        parse_balances("8", balances(("usdt", "trade", "1"), ("usdt", "frozen", "0")), CodeMap())
+
+
+def test_accounts_and_key_rights_are_read() -> None:
+    accounts = parse_accounts(
+        {"data": [{"id": 1, "type": "point", "state": "working"}, {"id": 2, "type": "spot", "state": "lock"}]}
+    )
+    assert [(a.account_id, a.kind, a.working) for a in accounts] == [("1", "point", True), ("2", "spot", False)]
+    row = {"accessKey": "k", "permission": "trade,readOnly,withdraw", "ipAddresses": "203.0.113.7", "validDays": -1}
+    info = parse_key_info({"data": [row]}, "k")
+    assert (info.can_trade, info.can_withdraw, info.ip_addresses, info.days_valid) == (
+        True,
+        True,
+        ("203.0.113.7",),
+        None,
+    )
+
+
+def test_both_shapes_of_an_order_read_the_same() -> None:
+    listed = {k: v for k, v in ORDER_2024.items() if not k.startswith("field")} | {
+        "amount": "25.000000000000000000", "filled-amount": "34.106400000000000000",
+        "filled-cash-amount": "24.999991200000000000", "filled-fees": "0.068212800000000000",
+    }  # fmt: skip
+    assert parse_order("x", listed) == parse_order("x", ORDER_2024)
+    made = parse_order("x", ORDER_2024)
+    assert (made.side, made.is_market, made.requested, made.state) == (Side.BUY, True, Decimal(25), OrderState.FILLED)
+
+
+@pytest.mark.parametrize("state", ["created", "submitted", "partial-filled", "canceling"])
+def test_unfinished_states_are_open(state: str) -> None:
+    assert parse_order("x", ORDER_2024 | {"state": state}).state is OrderState.OPEN
+
+
+@pytest.mark.parametrize("state", ["rejected", "place_timeout", "brand-new"])
+def test_a_state_we_do_not_know_is_never_taken_for_final(state: str) -> None:
+    assert parse_order("x", ORDER_2024 | {"state": state}).state is OrderState.UNRECOGNISED
+
+
+def test_fees_paid_in_points_are_read_as_deduction() -> None:
+    row = {"id": 1, "symbol": "abcusdt", "order-id": 2, "price": "0.733", "type": "buy-market", "filled-amount": "34",
+           "filled-fees": "0", "fee-currency": "abc", "filled-points": "0.05", "fee-deduct-currency": "htx",
+           "fee-deduct-state": "ongoing", "created-at": 1710000000112}  # fmt: skip
+    fill = parse_fills({"data": [row]}, CodeMap())[0]
+    assert (fill.fee, fill.deducted, fill.deducted_asset, fill.settled) == (0, Decimal("0.05"), "HTX", False)
+
+
+AMOUNTS = st.decimals(min_value="0.00000001", max_value="1000000", places=8)
+
+
+@given(AMOUNTS, st.booleans())
+def test_a_place_body_reads_back_as_what_was_meant(value: Decimal, selling: bool) -> None:
+    size = BaseAmount(value) if selling else QuoteAmount(value)
+    body = place_body(PlaceRequest("10101010", "btcusdt", size, "rb1-x-1", AT))
+    back = read_place_body(body)
+    assert (back.account_id, back.symbol, back.size, back.client_order_id) == ("10101010", "btcusdt", size, "rb1-x-1")
+    amount = json.loads(body)["amount"]
+    assert "e" not in amount.lower() and not amount.endswith(".") and Decimal(amount) == value
+
+
+def test_a_market_buy_body_is_the_documented_one() -> None:
+    body = json.loads(place_body(PlaceRequest("10101010", "abcusdt", QuoteAmount(Decimal("25.00")), "rb-1", AT)))
+    assert body == {"account-id": "10101010", "symbol": "abcusdt", "type": "buy-market", "amount": "25",
+                    "source": "spot-api", "client-order-id": "rb-1", "self-match-prevent": 1}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", [{"type": "buy-limit"}, {"source": "margin-api"}, {"price": "1"}, {"amount": "NaN"}])
+def test_a_body_that_is_no_plain_market_order_is_refused(change: dict[str, Any]) -> None:
+    body = json.loads(place_body(PlaceRequest("1", "abcusdt", QuoteAmount(Decimal(25)), "rb-1", AT))) | change
+    with pytest.raises(ValueError, match=r"."):
+        read_place_body(json.dumps(body).encode())
+
+
+def test_a_mapped_code_goes_both_ways_and_shadows_the_other_asset() -> None:
+    codes = CodeMap({"S": "sonic"})
+    assert (codes.currency_of("S"), codes.asset_of("sonic"), codes.symbol_of("S", "USDT")) == (
+        "sonic",
+        "S",
+        "sonicusdt",
+    )
+    assert codes.asset_of("s") == "S@htx"
