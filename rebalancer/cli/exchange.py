@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import signal
-import socket
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +17,7 @@ from rebalancer.simulator.exchange import Exchange
 from rebalancer.simulator.faults import FAULT_KINDS, Faults, FaultSpecError
 from rebalancer.simulator.market import Market
 from rebalancer.simulator.replay import PriceFileError, Replay, read_closes
-from rebalancer.simulator.server import Server
+from rebalancer.simulator.server import Server, listen
 
 DEFAULT_BALANCES = "BTC=0.5,ETH=5,USDT=10000"
 EPILOG = "\b\nFaults (kind[@endpoint][=probability][xCOUNT], comma list):\n" + "\n".join(
@@ -112,7 +111,12 @@ def command(
         exchange = Exchange(Market(seed=seed, anchor_ms=now_ms, speed=speed, replay=replay))
         exchange.add_user(access_key, secret_key, balances)
     exchange.faults = Faults.parse(faults, seed)
-    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener = listen(host, port)
+    except OSError as exc:
+        raise click.ClickException(
+            f"cannot listen on {host}:{port}: {exc.strerror}; --port 0 picks a free one"
+        ) from None
     save = (lambda: save_exchange(state, exchange)) if state is not None else lambda: None
     server = Server(exchange, listener, clock, latency_s=latency_ms / 1000, after_change=save)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -18,6 +18,11 @@ READ_BYTES = 65536
 IDLE_S = 60.0
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 picks a free one. OSError when the address cannot be had."""
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
 class Server:
     """Serves an exchange on a listening socket until stopped. The exchange sees one request at a time."""
 
