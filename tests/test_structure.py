@@ -66,6 +66,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rebalancer.core.bands",
         "rebalancer.core.destination",
         "rebalancer.core.planner",
+        "rebalancer.core.wishes",
     ),
     "socket": ("rebalancer.sdnotify", "rebalancer.simulator.server"),
 }

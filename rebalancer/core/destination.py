@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rebalancer.core.drift import BoolArray, FloatArray, frozen, outside_band
+from rebalancer.core.drift import FloatArray, frozen, outside_band
 
 TINY = 1e-12  # of NAV: below any exchange's smallest step
 
@@ -19,7 +19,8 @@ def wished_moves(
     *,
     destination: float,
     cash: int,
-    movable: BoolArray,
+    sellable: FloatArray,
+    buyable: FloatArray,
     full: bool,
     edge_margin: float,
 ) -> FloatArray:
@@ -27,18 +28,21 @@ def wished_moves(
 
     `destination` is 0 at the target and 1 at the band's edge; the aim stays `edge_margin` inside the edge, so that
     the fee of the trade itself does not leave the asset outside. With `full`, every asset goes to its target.
-    Assets that are not `movable` neither trade nor lend themselves; then the others do less.
+    `sellable` and `buyable` are the most that each asset can lose or gain, as weights; where that binds, others on
+    the same side of their targets take over, and where there are none, all do less.
     """
     outside = np.abs(drift) > TINY if full else outside_band(drift, bands)
     aim = np.zeros_like(drift) if full else np.minimum(destination * bands, np.maximum(bands - edge_margin, 0))
-    moves = np.where(outside & movable, -np.sign(drift) * np.maximum(np.abs(drift) - aim, 0), 0.0)
+    reach = np.where(drift > 0, sellable, buyable)
+    wanted = np.minimum(np.maximum(np.abs(drift) - aim, 0), reach)
+    moves = np.where(outside, -np.sign(drift) * wanted, 0.0)
     if not np.any(moves):
         return frozen(moves)
-    moves = _balanced(moves, drift, cash, movable)
+    moves = _balanced(moves, drift, cash, reach)
     return frozen(_shrunk_to_funds(moves))
 
 
-def _balanced(moves: FloatArray, drift: FloatArray, cash: int, movable: BoolArray) -> FloatArray:
+def _balanced(moves: FloatArray, drift: FloatArray, cash: int, reach: FloatArray) -> FloatArray:
     """Let assets on the other side of their target pay or take what is left: cash first, then the largest drift."""
     missing = float(moves.sum())  # > 0: more is bought than sold
     order = [cash, *(int(i) for i in np.argsort(-np.abs(drift), kind="stable") if i != cash)]
@@ -46,9 +50,9 @@ def _balanced(moves: FloatArray, drift: FloatArray, cash: int, movable: BoolArra
     for i in order:
         if abs(missing) <= TINY:
             break
-        if not movable[i] or np.sign(drift[i]) != np.sign(missing):
+        if np.sign(drift[i]) != np.sign(missing):
             continue
-        room = max(abs(drift[i]) - abs(moved[i]), 0.0)  # to the target, never past it
+        room = max(min(abs(drift[i]), reach[i]) - abs(moved[i]), 0.0)  # to the target, never past it
         step = min(room, abs(missing)) * np.sign(missing)
         moved[i] -= step
         missing -= float(step)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from rebalancer.core.model import Side, Snapshot
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger, Why
 from rebalancer.core.targets import Targets
-
-if TYPE_CHECKING:
-    from rebalancer.core.planner import Valuation
+from rebalancer.core.valuation import Valuation
 
 _BY_TRIGGER = {
     Trigger.TARGETS_CHANGED: (Why.TARGETS_CHANGED, "the targets changed: all the way to"),
@@ -57,8 +54,10 @@ def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot
     if asset == targets.quote:
         text = f"cash moves by the other legs; acts below {low} or above {high}"
         return Reason(Skip.CASH_BALANCES if outside else Skip.INSIDE_BAND, text)
-    if not snapshot.rules[asset].tradable:
-        return Reason(Skip.NOT_TRADABLE, f"HTX does not take orders for {snapshot.rules[asset].symbol} now")
+    rules = snapshot.rules.get(asset)
+    if rules is None or not rules.tradable:
+        name = rules.symbol if rules is not None else f"{asset}/{targets.quote}"
+        return Reason(Skip.NOT_TRADABLE, f"HTX does not take orders for {name} now")
     if outside:
         return Reason(Skip.NO_COUNTERPART, "outside its band, but nothing that may trade stands on the other side")
     return Reason(Skip.INSIDE_BAND, f"inside its band; acts below {low} or above {high}")

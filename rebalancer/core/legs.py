@@ -5,7 +5,7 @@ Each round drops at least one wish or ends, so the loop is bounded by their numb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ from rebalancer.core.reasons import Reason, Skip
 from rebalancer.core.sizing import Sized, size_buy, size_sell, smallest_trade
 
 CASH_SHARE = Decimal("0.995")  # of confirmed cash that buys may spend
+WHOLE = Decimal("0.99")  # of a wish: what lots and fees take from it is less than the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Outcome:
 
     cuts: list[Cut] = field(default_factory=list)
     dropped: dict[str, Reason] = field(default_factory=dict)
+    limited: bool = False  # one of the owner's limits cut something, so that the rest is for a later cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,17 @@ def cut_to_size(wishes: Sequence[Wish], setting: Setting) -> Outcome:
     outcome = Outcome()
     live = list(wishes)
     while live:
-        amounts = _amounts(live, setting)
-        results = {wish.asset: _cut(wish, amounts[wish.asset], setting) for wish in live}
-        refused = {asset: result for asset, result in results.items() if isinstance(result, Reason)}
+        amounts, limited = _within_caps(live, setting)
+        outcome.limited = outcome.limited or limited
+        tried = {w.asset: try_to_place(w, amounts[w.asset], setting) for w in live if w.side is Side.SELL}
+        amounts = _within_funds(live, amounts, tried, setting)
+        tried |= {w.asset: try_to_place(w, amounts[w.asset], setting) for w in live if w.side is Side.BUY}
+        refused = {asset: result for asset, result in tried.items() if isinstance(result, Reason)}
         if not refused:
-            kept = [result for result in results.values() if isinstance(result, Cut)]
+            kept = [result for result in tried.values() if isinstance(result, Cut)]
             outcome.cuts, surplus = _within_order_count(kept, setting.room)
             outcome.dropped.update(surplus)
+            outcome.limited = outcome.limited or bool(surplus)
             return outcome
         # One at a time, the smallest first: its room may lift the others over their minimum.
         worst = min(live, key=lambda wish: (wish.asset not in refused, amounts[wish.asset], wish.order))
@@ -85,8 +91,8 @@ def cut_to_size(wishes: Sequence[Wish], setting: Setting) -> Outcome:
     return outcome
 
 
-def _amounts(live: Sequence[Wish], setting: Setting) -> dict[str, Decimal]:
-    """Return what each wish may trade at most: clipped, matched, within the caps and the cash."""
+def _within_caps(live: Sequence[Wish], setting: Setting) -> tuple[dict[str, Decimal], bool]:
+    """Return what each wish may trade at most, both sides matched, and whether one of the owner's limits cut it."""
     cap = setting.room.notional_order_quote
     clipped = {wish.asset: wish.quote if cap is None else min(wish.quote, cap) for wish in live}
     wished = _sums(live, {wish.asset: wish.quote for wish in live})
@@ -96,10 +102,21 @@ def _amounts(live: Sequence[Wish], setting: Setting) -> dict[str, Decimal]:
     buys_max = sold + max(ZERO, wished[1] - wished[0])
     matched = _scaled(live, clipped, _factor(sold, sells_max), _factor(bought, buys_max))
     factor = scale_to(setting.room, *_sums(live, matched))
-    within = _scaled(live, matched, factor, factor)
-    sold, bought = _sums(live, within)
-    proceeds = sum((within[w.asset] * (ONE - w.fee_rate) for w in live if w.side is Side.SELL), ZERO)
-    return _scaled(live, within, ONE, _factor(bought, CASH_SHARE * (setting.cash_free + proceeds)))
+    limited = factor < ONE or any(clipped[wish.asset] < wish.quote for wish in live)
+    return _scaled(live, matched, factor, factor), limited
+
+
+def _within_funds(
+    live: Sequence[Wish], amounts: dict[str, Decimal], sells: Mapping[str, Cut | Reason], setting: Setting
+) -> dict[str, Decimal]:
+    """Return the amounts with the buys cut to what the sells, in whole lots and less their fees, really bring."""
+    cuts = [cut for cut in sells.values() if isinstance(cut, Cut)]
+    wished_sold, wished_bought = _sums(live, amounts)
+    sold = sum((cut.sized.notional_quote for cut in cuts), ZERO)
+    proceeds = sum((cut.sized.notional_quote * (ONE - cut.wish.fee_rate) for cut in cuts), ZERO)
+    from_cash = max(ZERO, wished_bought - wished_sold)
+    allowed = min(sold + from_cash, CASH_SHARE * (setting.cash_free + proceeds))
+    return _scaled(live, amounts, ONE, _factor(wished_bought, allowed))
 
 
 def _sums(live: Sequence[Wish], amounts: dict[str, Decimal]) -> tuple[Decimal, Decimal]:
@@ -115,8 +132,9 @@ def _scaled(live: Sequence[Wish], amounts: dict[str, Decimal], sells: Decimal, b
     return {w.asset: amounts[w.asset] * (sells if w.side is Side.SELL else buys) for w in live}
 
 
-def _cut(wish: Wish, amount: Decimal, setting: Setting) -> Cut | Reason:
-    sized = size(wish, amount, smallest_trade(wish.rules, setting.nav_quote))
+def try_to_place(wish: Wish, amount: Decimal, setting: Setting) -> Cut | Reason:
+    """Return the wish's order at no more than `amount`, or why it cannot be placed."""
+    sized = _sized(wish, amount, smallest_trade(wish.rules, setting.nav_quote))
     if isinstance(sized, Reason):
         return sized if amount >= wish.quote else _blame_the_cut(sized, wish, amount)
     walk = walk_book(wish.book, wish.mid, sized.size)
@@ -126,11 +144,10 @@ def _cut(wish: Wish, amount: Decimal, setting: Setting) -> Cut | Reason:
     if walk.slippage_bps > setting.max_slippage_bps:
         text = f"would slip {walk.slippage_bps:.1f} bps, over max_slippage_bps = {setting.max_slippage_bps}"
         return Reason(Skip.SLIPPAGE, text)
-    return Cut(wish, sized, walk, capped=amount < wish.quote)
+    return Cut(wish, sized, walk, capped=amount < WHOLE * wish.quote)
 
 
-def size(wish: Wish, amount: Decimal, smallest: Decimal) -> Sized | Reason:
-    """Return the wish's order at no more than `amount`, or why there is none."""
+def _sized(wish: Wish, amount: Decimal, smallest: Decimal) -> Sized | Reason:
     if wish.side is Side.SELL:
         return size_sell(wish.rules, wish_quote=amount, mid=wish.mid, free=wish.free, smallest=smallest)
     return size_buy(wish.rules, wish_quote=amount, smallest=smallest, amount_precision=wish.amount_precision)

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 
 from rebalancer.core import explain
-from rebalancer.core.bands import band_widths
 from rebalancer.core.caps import denials_of, missing_live_limits, room_left
-from rebalancer.core.destination import wished_moves
-from rebalancer.core.drift import FloatArray, drift_of, frozen, outside_band, weights_of
+from rebalancer.core.drift import drift_of, frozen, outside_band, weights_of
 from rebalancer.core.guards import check_snapshot
-from rebalancer.core.legs import Cut, Outcome, Setting, Wish, cut_to_size
+from rebalancer.core.legs import Cut, Outcome
 from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import BPS, ONE, ZERO, from_float, to_float
 from rebalancer.core.plan import AssetLine, AssetState, Decision, Denial, Leg, Plan, SkipLine, Totals
 from rebalancer.core.reasons import Reason, Skip, Trigger
+from rebalancer.core.rounds import decide_orders
 from rebalancer.core.targets import Targets
+from rebalancer.core.valuation import Valuation, value_of
 
 WEIGHT_STEP = Decimal("0.000001")
-
-
-@dataclass(frozen=True, slots=True)
-class Valuation:
-    """Every target asset priced and weighed; arrays are in the order of the targets file."""
-
-    prices: dict[str, Decimal]
-    values: dict[str, Decimal]
-    nav_quote: Decimal
-    weights: FloatArray
-    targets: FloatArray
-    drift: FloatArray
-    bands: FloatArray
 
 
 def make_plan(
@@ -53,7 +39,7 @@ def make_plan(
     denials = denied + check_snapshot(snapshot, targets)
     if live:
         denials += missing_live_limits(targets.limits)
-    valuation = _value(snapshot, targets)
+    valuation = value_of(snapshot, targets)
     if valuation is None:
         return _refused(snapshot, targets, denials)
     room = room_left(targets.limits, usage, valuation.nav_quote)
@@ -61,31 +47,9 @@ def make_plan(
     if trigger is not Trigger.NONE:
         denials += denials_of(room, targets.limits, usage)
     if denials or trigger is Trigger.NONE:
-        return _assemble(snapshot, targets, valuation, trigger, Outcome(), denials, {})
-    moves = _moves(snapshot, targets, valuation, trigger)
-    wishes = _wishes(snapshot, targets, usage, valuation, moves, trigger)
-    setting = Setting(room, valuation.nav_quote, snapshot.balances[targets.quote].free, targets.limits.max_slippage_bps)
-    outcome = cut_to_size(list(wishes.values()), setting)
-    return _assemble(snapshot, targets, valuation, trigger, outcome, (), wishes)
-
-
-def _value(snapshot: Snapshot, targets: Targets) -> Valuation | None:
-    """Price every target asset at its mid; None when one cannot be priced or all are worth nothing."""
-    prices: dict[str, Decimal] = {targets.quote: ONE}
-    for asset in targets.assets:
-        book = snapshot.books.get(asset)
-        mid = ONE if asset == targets.quote else book.mid if book is not None else None
-        if mid is None or mid <= ZERO or asset not in snapshot.balances:
-            return None
-        prices[asset] = mid
-    values = {asset: snapshot.balances[asset].total * prices[asset] for asset in targets.assets}
-    nav_quote = sum(values.values(), ZERO)
-    if nav_quote <= ZERO:
-        return None
-    weights = weights_of(frozen([to_float(value) for value in values.values()]))
-    fractions = frozen([to_float(targets.fraction(asset)) for asset in targets.assets])
-    bands = band_widths(fractions, targets.bands)
-    return Valuation(prices, values, nav_quote, weights, fractions, drift_of(weights, fractions), bands)
+        return _assemble(snapshot, targets, valuation, trigger, Outcome(), denials)
+    outcome = decide_orders(snapshot, targets, usage, valuation, trigger, room)
+    return _assemble(snapshot, targets, valuation, trigger, outcome, ())
 
 
 def _trigger(valuation: Valuation, usage: Usage, *, forced: bool) -> Trigger:
@@ -97,50 +61,6 @@ def _trigger(valuation: Valuation, usage: Usage, *, forced: bool) -> Trigger:
     if not usage.has_traded and any(value <= ZERO for value in valuation.values.values()):
         return Trigger.FIRST_BUILD
     return Trigger.OUTSIDE_BAND if outside_band(valuation.drift, valuation.bands).any() else Trigger.NONE
-
-
-def _moves(snapshot: Snapshot, targets: Targets, valuation: Valuation, trigger: Trigger) -> FloatArray:
-    cash = targets.assets.index(targets.quote)
-    movable = np.array([a == targets.quote or snapshot.rules[a].tradable for a in targets.assets])
-    fee = max((to_float(rate.taker_fee_rate) for rate in snapshot.fees.values()), default=0.0)
-    turned = float(np.abs(valuation.drift).sum()) / 2
-    return wished_moves(
-        valuation.drift,
-        valuation.bands,
-        destination=to_float(targets.bands.destination),
-        cash=cash,
-        movable=movable,
-        full=trigger is not Trigger.OUTSIDE_BAND,
-        edge_margin=2 * fee * turned,
-    )
-
-
-def _wishes(
-    snapshot: Snapshot, targets: Targets, usage: Usage, valuation: Valuation, moves: FloatArray, trigger: Trigger
-) -> dict[str, Wish]:
-    outside = outside_band(valuation.drift, valuation.bands)
-    made = {}
-    for index, asset in enumerate(targets.assets):
-        move = float(moves[index])
-        if asset == targets.quote or move == 0:
-            continue
-        rules = snapshot.rules[asset]
-        side = Side.BUY if move > 0 else Side.SELL
-        made[asset] = Wish(
-            asset=asset,
-            side=side,
-            quote=from_float(abs(move)) * valuation.nav_quote,
-            drift=float(valuation.drift[index]),
-            order=index,
-            mid=valuation.prices[asset],
-            free=snapshot.balances[asset].free,
-            rules=rules,
-            book=snapshot.books[asset],
-            fee_rate=snapshot.fees[asset].taker_fee_rate,
-            amount_precision=rules.symbol in usage.amount_precision_symbols,
-            why=explain.why(valuation, index, asset, side, trigger, outside=bool(outside[index])),
-        )
-    return made
 
 
 def _refused(snapshot: Snapshot, targets: Targets, denials: tuple[Denial, ...]) -> Plan:
@@ -159,7 +79,6 @@ def _assemble(
     trigger: Trigger,
     outcome: Outcome,
     denials: tuple[Denial, ...],
-    wishes: dict[str, Wish],
 ) -> Plan:
     ordered = sorted(outcome.cuts, key=lambda cut: (cut.wish.side is Side.BUY, -abs(cut.wish.drift), cut.wish.order))
     legs = tuple(_leg(number, cut) for number, cut in enumerate(ordered, start=1))
@@ -176,7 +95,7 @@ def _assemble(
         trigger=trigger,
         assets=lines,
         legs=legs,
-        skips=_skips(snapshot, targets, lines, outcome, wishes),
+        skips=_skips(snapshot, targets, lines, outcome),
         denials=denials,
         totals=_totals(targets, valuation, ordered),
     )
@@ -239,12 +158,11 @@ def _skips(
     targets: Targets,
     lines: tuple[AssetLine, ...],
     outcome: Outcome,
-    wishes: dict[str, Wish],
 ) -> tuple[SkipLine, ...]:
     """Return wishes that became nothing, strays that nobody could answer, and what is held beside the targets."""
     made = [SkipLine(asset, outcome.dropped[asset]) for asset in targets.assets if asset in outcome.dropped]
     for line in lines:
-        idle = line.asset not in wishes and line.decision is Decision.HOLD
+        idle = line.asset not in outcome.dropped and line.decision is Decision.HOLD
         if idle and line.reason.code in {Skip.NOT_TRADABLE, Skip.NO_COUNTERPART}:
             made.append(SkipLine(line.asset, line.reason))
     beside = sorted(asset for asset, held in snapshot.balances.items() if asset not in targets.weights and held.total)

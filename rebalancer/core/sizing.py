@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from rebalancer.core.model import MarketRules
-from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount, floor_to_step
+from rebalancer.core.money import EXACT, ZERO, BaseAmount, QuoteAmount, floor_to_step
 from rebalancer.core.reasons import Reason, Skip
 
 MIN_NOTIONAL_MARGIN = Decimal("1.2")  # the price may move against us between plan and order
@@ -46,12 +46,13 @@ def size_sell(
 ) -> Sized | Reason:
     """Return a sell of at most the wish and the free balance, or why there is none. HTX's minimums hold for it too."""
     asset = rules.base
-    if floor_to_step(free, rules.lot_size) <= ZERO:
+    if free <= ZERO:
         return Reason(Skip.NO_FREE_BALANCE, f"no free {asset} to sell: what is held is locked in your own orders")
-    quantity = floor_to_step(min(wish_quote / mid, free, rules.sell_quantity_max), rules.lot_size)
+    wish = EXACT.divide(wish_quote, mid)
+    quantity = floor_to_step(min(wish, free, rules.sell_quantity_max), rules.lot_size)
     if quantity <= ZERO:
         return Reason(Skip.ZERO_AFTER_FLOOR, f"less than one lot of {rules.lot_size} {asset}")
-    notional = quantity * mid
+    notional = EXACT.multiply(quantity, mid)
     if quantity < rules.sell_quantity_min:
         text = f"{quantity} {asset} is below the exchange's minimum of {rules.sell_quantity_min}"
         return Reason(Skip.BELOW_MIN_QUANTITY, text)

@@ -1,0 +1,94 @@
+"""Deciding until nothing is left to decide: the plan is made again on its own perfect result, and both are one.
+
+Whole lots and minimums leave a plan short of its wish, and what they leave may be worth another order. Planning that
+order now, instead of in the next cycle, makes a perfect fill the end: planned again, it yields nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from rebalancer.core.caps import Room
+from rebalancer.core.depth import walk_book
+from rebalancer.core.drift import outside_band
+from rebalancer.core.legs import Cut, Outcome, Setting, cut_to_size
+from rebalancer.core.model import Balance, Side, Snapshot, Usage
+from rebalancer.core.money import EXACT, ONE, BaseAmount, QuoteAmount
+from rebalancer.core.reasons import Trigger
+from rebalancer.core.sizing import Sized
+from rebalancer.core.targets import Targets
+from rebalancer.core.valuation import Valuation, value_of
+from rebalancer.core.wishes import make_wishes
+
+ROUNDS_MAX = 8  # each later round is worth far less than the one before; two are rare
+
+
+def decide_orders(
+    snapshot: Snapshot, targets: Targets, usage: Usage, valuation: Valuation, trigger: Trigger, room: Room
+) -> Outcome:
+    """Return the orders that can be placed now, and why each other wish was dropped."""
+    outcome = _one_round(snapshot, targets, usage, valuation, trigger, room)
+    for _ in range(ROUNDS_MAX):
+        if not outcome.cuts or outcome.limited:
+            return outcome
+        seen = after_perfect_fill(snapshot, outcome.cuts)
+        valued = value_of(seen, targets)
+        assert valued is not None, "a fill cannot take the value away"
+        if not outside_band(valued.drift, valued.bands).any():
+            return outcome
+        more = _one_round(seen, targets, usage, valued, Trigger.OUTSIDE_BAND, room)
+        merged = _merged(outcome, more, targets.limits.max_slippage_bps)
+        if merged is None:
+            return outcome
+        outcome = merged
+    return outcome
+
+
+def _one_round(
+    snapshot: Snapshot, targets: Targets, usage: Usage, valuation: Valuation, trigger: Trigger, room: Room
+) -> Outcome:
+    free = snapshot.balances[targets.quote].free
+    setting = Setting(room, valuation.nav_quote, free, targets.limits.max_slippage_bps)
+    wishes = make_wishes(snapshot, targets, usage, valuation, trigger, setting)
+    outcome = cut_to_size(list(wishes.made.values()), setting)
+    outcome.dropped = wishes.dropped | outcome.dropped
+    return outcome
+
+
+def after_perfect_fill(snapshot: Snapshot, cuts: list[Cut]) -> Snapshot:
+    """Return the snapshot with every order filled at the decision mid, its fee charged in what it receives."""
+    free = {asset: held.free for asset, held in snapshot.balances.items()}
+    for cut in cuts:
+        wish, size, kept = cut.wish, cut.sized.size, ONE - cut.wish.fee_rate
+        if isinstance(size, BaseAmount):
+            free[wish.asset] -= size.value
+            free[snapshot.quote] += cut.sized.notional_quote * kept
+        else:
+            free[snapshot.quote] -= size.value
+            free[wish.asset] += EXACT.divide(size.value, wish.mid) * kept
+    balances = {asset: Balance(asset, free[asset], held.locked) for asset, held in snapshot.balances.items()}
+    return replace(snapshot, balances=balances)
+
+
+def _merged(first: Outcome, more: Outcome, max_slippage_bps: Decimal) -> Outcome | None:
+    """Return both rounds as one set of orders, or None when the second adds nothing that a book or a limit allows."""
+    if not more.cuts or more.limited:
+        return None
+    cuts = {cut.wish.asset: cut for cut in first.cuts}
+    for cut in more.cuts:
+        before = cuts.get(cut.wish.asset)
+        cuts[cut.wish.asset] = cut if before is None else _sum(before, cut)
+    if any(cut.walk.exhausted or cut.walk.slippage_bps > max_slippage_bps for cut in cuts.values()):
+        return None
+    dropped = {asset: reason for asset, reason in (first.dropped | more.dropped).items() if asset not in cuts}
+    return Outcome(list(cuts.values()), dropped)
+
+
+def _sum(first: Cut, more: Cut) -> Cut:
+    assert first.wish.side is more.wish.side, (first, more)
+    value = first.sized.size.value + more.sized.size.value
+    size = BaseAmount(value) if first.wish.side is Side.SELL else QuoteAmount(value)
+    notional = first.sized.notional_quote + more.sized.notional_quote
+    walk = walk_book(first.wish.book, first.wish.mid, size)
+    return Cut(replace(first.wish, quote=max(first.wish.quote, notional)), Sized(size, notional), walk, capped=False)
