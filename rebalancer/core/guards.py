@@ -5,7 +5,7 @@ Until a coin's price can be doubted by itself, a doubt about one target coin ref
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 
@@ -19,11 +19,26 @@ BOOK_AGE_MAX_S = 30
 SPREAD_MAX = Decimal("0.01")
 LAST_OFF_MID_MAX = Decimal("0.01")
 DAY_MOVE_MAX = Decimal("0.40")
+PEG_OFF_MAX = Decimal("0.02")
 
 
-def check_snapshot(snapshot: Snapshot, targets: Targets) -> tuple[Denial, ...]:
-    """Return every reason not to plan on this snapshot, in the order of the targets file."""
-    return tuple(denial for asset in targets.assets for denial in _check_asset(snapshot, targets, asset))
+def check_snapshot(snapshot: Snapshot, targets: Targets, mids: Mapping[str, Decimal]) -> tuple[Denial, ...]:
+    """Return every reason not to plan on this snapshot, in the order of the targets file.
+
+    `mids` are the prices of the last snapshot that passed, at most a day old. An exchange whose figures are wrong
+    together is only found out by what we saw ourselves; a price that stays where it is passes after a day.
+    """
+    made = [denial for asset in targets.assets for denial in _check_asset(snapshot, targets, asset)]
+    for asset in targets.assets:
+        book, known = snapshot.books.get(asset), mids.get(asset)
+        if book is not None and book.mid is not None and known is not None:
+            moved = abs(book.mid - known) / known
+            what = f"the move of {book.symbol} since our last look"
+            made += _beyond(Deny.PRICE_JUMPED, asset, what, moved, DAY_MOVE_MAX)
+    if snapshot.peg is not None:
+        what = f"{targets.quote} against a second stable coin is off and"
+        made += _beyond(Deny.QUOTE_DEPEGGED, targets.quote, what, abs(snapshot.peg - 1), PEG_OFF_MAX)
+    return tuple(made)
 
 
 def _check_asset(snapshot: Snapshot, targets: Targets, asset: str) -> Iterator[Denial]:

@@ -29,7 +29,7 @@ def run_prefix(schedule_id: str, slot: datetime) -> str:
 def client_order_id(
     *,
     account_id: str,
-    epoch: int,
+    nonce: str,
     run: str,
     intent_seq: int,
     symbol: str,
@@ -38,11 +38,12 @@ def client_order_id(
 ) -> str:
     """Return our id of an intent: a look-up key, not a lock, for HTX does not check that it is used once.
 
-    Buys count quote and sells base, so the side is also the unit. `epoch` keeps a restored journal from minting an
-    id that was already used.
+    Buys count quote and sells base, so the side is also the unit. `nonce` is drawn anew by each process life, so a
+    restored journal or a cloned machine mints no id that was already used.
     """
     unit = "base" if side is Side.SELL else "quote"
-    parts = (account_id, str(epoch), run, str(intent_seq), symbol, side.value, unit, plain(amount))
+    parts = (account_id, nonce, run, str(intent_seq), symbol, side.value, unit, plain(amount))
+    assert not any("|" in part for part in parts), parts  # or two different intents could read the same
     digest = hashlib.sha256("|".join(parts).encode()).digest()
     text = base64.b32encode(digest).decode("ascii").lower()[:DIGEST_CHARS]
     made = f"{PREFIX}{text}-{intent_seq}"

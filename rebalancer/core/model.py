@@ -161,6 +161,7 @@ class Snapshot:
     books: Mapping[str, Book]
     tickers: Mapping[str, Ticker]
     fees: Mapping[str, FeeRate]
+    peg: Decimal | None = None  # mid of one stable coin in the other, where the quote coin is one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,7 @@ class Usage:
     bought_quote: Decimal = ZERO
     orders: int = 0
     nav_validated_quote: Decimal | None = None  # of the last cycle whose data passed; None before the first
+    mids: Mapping[str, Decimal] = field(default_factory=dict)  # by asset, of the last such cycle if within 24 hours
     has_traded: bool = False  # a leg was filled before on this journal
     targets_changed: bool = False  # since the last executed plan
     amount_precision_symbols: frozenset[str] = field(default_factory=frozenset)  # buys cut at the lot's decimals

@@ -36,7 +36,7 @@ def make_plan(
     `forced` brings every asset to its target, inside its band or not. `denied` is what the caller already refuses.
     """
     assert snapshot.quote == targets.quote, (snapshot.quote, targets.quote)
-    denials = denied + check_snapshot(snapshot, targets)
+    denials = denied + check_snapshot(snapshot, targets, usage.mids)
     if live:
         denials += missing_live_limits(targets.limits)
     valuation = value_of(snapshot, targets)

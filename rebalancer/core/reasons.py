@@ -56,7 +56,8 @@ class Deny(StrEnum):
     LEVERAGED_TOKEN = "leveraged_token"  # noqa: S105  # a name, not a secret
     FEE_MISSING = "fee_missing"
     NAV_NOT_POSITIVE = "nav_not_positive"
-    NAV_JUMPED = "nav_jumped"
+    PRICE_JUMPED = "price_jumped"  # against our own last validated price, whatever the exchange says of its past
+    QUOTE_DEPEGGED = "quote_depegged"
     TURNOVER_CYCLE = "turnover_cycle"
     TURNOVER_DAY = "turnover_day"
     NOTIONAL_DAY = "notional_day"

@@ -27,6 +27,7 @@ def snapshot_document(snapshot: Snapshot, usage: Usage) -> dict[str, Any]:
             "rules": {a: {name: getattr(rules, name) for name in RULE_FIELDS} for a, rules in snapshot.rules.items()},
             "books": {asset: _book(book) for asset, book in snapshot.books.items()},
             "tickers": {a: [t.symbol, t.last, t.open_24h, t.bid, t.ask] for a, t in snapshot.tickers.items()},
+            "peg": snapshot.peg,
             "fees": {asset: [fee.symbol, fee.taker_fee_rate] for asset, fee in snapshot.fees.items()},
             "usage": {field.name: getattr(usage, field.name) for field in fields(Usage)},
         }
@@ -50,10 +51,12 @@ def read_snapshot(document: Mapping[str, Any]) -> tuple[Snapshot, Usage]:
         books={a: Book(b[0], _levels(b[1]), _levels(b[2]), parse_moment(b[3])) for a, b in document["books"].items()},
         tickers={a: Ticker(row[0], *(Decimal(text) for text in row[1:])) for a, row in document["tickers"].items()},
         fees={asset: FeeRate(row[0], Decimal(row[1])) for asset, row in document["fees"].items()},
+        peg=None if document["peg"] is None else Decimal(document["peg"]),
     )
     row = dict(document["usage"])
     for name in ("sold_quote", "bought_quote"):
         row[name] = Decimal(row[name])
+    row["mids"] = {asset: Decimal(mid) for asset, mid in row["mids"].items()}
     row["amount_precision_symbols"] = frozenset(row["amount_precision_symbols"])
     if row["nav_validated_quote"] is not None:
         row["nav_validated_quote"] = Decimal(row["nav_validated_quote"])

@@ -12,12 +12,14 @@ from typing import Any
 
 from rebalancer.core.canonical import parse_moment
 from rebalancer.core.model import Side, Usage
-from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount
+from rebalancer.core.money import ZERO
 from rebalancer.core.orders import UNRESOLVED, Event, IntentState, move
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Kind, Row
 
 DAY = timedelta(hours=24)
+# An illegal move, an unknown intent or halt, or a value that does not read as what it should be.
+IMPOSSIBLE = (KeyError, ValueError, TypeError, ArithmeticError)
 Key = tuple[str, int]
 
 
@@ -51,11 +53,14 @@ class IntentRecord:
         """Return the run and the number within it."""
         return self.run_id, self.intent_seq
 
-    @property
-    def sent_size(self) -> BaseAmount | QuoteAmount:
-        """Return the size that went on the wire."""
-        assert self.sent_amount is not None, self.key
-        return BaseAmount(self.sent_amount) if self.side is Side.SELL else QuoteAmount(self.sent_amount)
+
+def balance_changes(record: IntentRecord, base: str, quote: str) -> dict[str, Decimal]:
+    """Return what a settled intent did to the balances, by asset, fees included."""
+    sign = 1 if record.side is Side.BUY else -1
+    changes = {base: sign * record.filled_quantity, quote: -sign * record.filled_quote}
+    for asset, paid in record.fees.items():
+        changes[asset] = changes.get(asset, ZERO) - paid
+    return changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,8 @@ class JournalState:
     """Everything that decisions need of the past. Changed only by `fold`."""
 
     binding: Binding | None = None
-    epoch: int = 0
     fence: int = 0
+    nonce: str = ""  # of this life of the journal
     last_slots: dict[str, datetime] = field(default_factory=dict)  # by schedule id
     intents: dict[Key, IntentRecord] = field(default_factory=dict)
     open_plan: str = ""  # run id of a live plan that is not closed
@@ -95,6 +100,11 @@ class JournalState:
     amount_precision_symbols: frozenset[str] = frozenset()
     served_weights_digest: str = ""
     nav_validated_quote: Decimal | None = None
+    mids: Mapping[str, Decimal] = field(default_factory=dict)  # of the last validated plan
+    mids_at: datetime | None = None
+    # What the account must hold by the last live plan's look and our fills since, and how much of that our fills moved.
+    totals: Mapping[str, Decimal] = field(default_factory=dict)
+    traded: Mapping[str, Decimal] = field(default_factory=dict)
     has_traded: bool = False
 
     def draft(self) -> JournalState:
@@ -117,6 +127,7 @@ class JournalState:
             bought_quote=sum((s.notional_quote for s in recent if s.side is Side.BUY), ZERO),
             orders=len(recent),
             nav_validated_quote=self.nav_validated_quote,
+            mids=self.mids if self.mids_at is not None and self.mids_at > now - DAY else {},
             has_traded=self.has_traded,
             targets_changed=changed,
             amount_precision_symbols=self.amount_precision_symbols,
@@ -127,7 +138,7 @@ class JournalState:
 
 
 def fold(state: JournalState, row: Row) -> None:
-    """Apply one row; IllegalMoveError or KeyError when the row does not follow from the ones before."""
+    """Apply one row; one of IMPOSSIBLE is raised when it does not follow from the ones before."""
     handler = _HANDLERS.get(row.kind)
     if handler is not None:
         handler(state, row, json.loads(row.payload_text))
@@ -144,7 +155,7 @@ def _on_binding(state: JournalState, _row: Row, payload: dict[str, Any]) -> None
 
 def _on_fence(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     state.fence = row.fence
-    state.epoch = payload.get("epoch", state.epoch)
+    state.nonce = payload["nonce"]
 
 
 def _on_run(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
@@ -160,8 +171,13 @@ def _on_run_closed(state: JournalState, _row: Row, _payload: dict[str, Any]) -> 
 def _on_plan(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     if payload["validated"] and payload["nav_quote"] is not None:
         state.nav_validated_quote = Decimal(payload["nav_quote"])
+        state.mids = {asset: Decimal(mid) for asset, mid in payload["mids"].items()}
+        state.mids_at = parse_moment(row.t_exch)
     if payload["mode"] != "live":
         return
+    if payload["validated"]:
+        state.totals = {asset: Decimal(held) for asset, held in payload["totals"].items()}
+        state.traded = {}
     if payload["legs"]:
         state.open_plan = row.run_id
     if payload["validated"] and payload["complete"]:
@@ -220,6 +236,24 @@ def _on_outcome(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         changed_at=row.t_wall,
     )
     state.has_traded = state.has_traded or new in {IntentState.FILLED, IntentState.PARTIAL}
+    _follow_balances(state, state.intents[record.key], row.kind)
+
+
+def _follow_balances(state: JournalState, record: IntentRecord, kind: Kind) -> None:
+    """Take a fill into what the account must hold; what only the owner knows makes its coins' balances unknown."""
+    assert state.binding is not None
+    quote = state.binding.quote
+    if kind is Kind.ACK or record.state is IntentState.QUARANTINED:
+        state.totals = {a: held for a, held in state.totals.items() if a not in (record.asset, quote)}
+        return
+    if record.state in {IntentState.FILLED, IntentState.PARTIAL}:
+        changes = balance_changes(record, record.asset, quote)
+        state.totals = {asset: held + changes.get(asset, ZERO) for asset, held in state.totals.items()}
+        state.traded = {a: state.traded.get(a, ZERO) + abs(changes.get(a, ZERO)) for a in {*state.traded, *changes}}
+
+
+def _on_external_flow(state: JournalState, _row: Row, payload: dict[str, Any]) -> None:
+    state.totals = {**state.totals, **{asset: Decimal(held) for asset, held in payload["held"].items()}}
 
 
 def _on_evidence(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
@@ -259,4 +293,5 @@ _HANDLERS = {
     Kind.HALT: _on_halt,
     Kind.ACK: _on_ack,
     Kind.LEARNED: _on_learned,
+    Kind.EXTERNAL_FLOW: _on_external_flow,
 }

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from rebalancer.core.money import plain
 from rebalancer.journal.rows import Kind, Row
 from rebalancer.journal.store import Journal
 
-_OF_RUNS = (Kind.RUN, Kind.PLAN, Kind.RUN_CLOSED, Kind.INTENT)
+_IN_RUNS = (Kind.PLAN, Kind.RUN_CLOSED, Kind.INTENT)
 
 
 @dataclass(slots=True)
@@ -36,16 +37,18 @@ class RunView:
 
 def recent_runs(journal: Journal, limit: int) -> list[RunView]:
     """Return the newest runs, newest first, each with what became of its orders."""
-    views: dict[str, RunView] = {}
-    for row in journal.rows(kinds=_OF_RUNS):
-        payload = json.loads(row.payload_text)
-        if row.kind is Kind.RUN:
-            views[row.run_id] = RunView(row.run_id, row.t_wall, payload["mode"], payload["slot"])
-            while len(views) > limit:
-                del views[next(iter(views))]
-        elif row.run_id in views:
-            _add(views[row.run_id], row, payload, journal)
+    started = deque(journal.rows(kinds=(Kind.RUN,)), maxlen=limit)
+    if not started:
+        return []
+    views = {row.run_id: _view(row, json.loads(row.payload_text)) for row in started}
+    for row in journal.rows(after_seq=started[0].seq, kinds=_IN_RUNS):
+        if row.run_id in views:
+            _add(views[row.run_id], row, json.loads(row.payload_text), journal)
     return list(reversed(views.values()))
+
+
+def _view(row: Row, payload: dict[str, Any]) -> RunView:
+    return RunView(row.run_id, row.t_wall, payload["mode"], payload["slot"])
 
 
 def _add(view: RunView, row: Row, payload: dict[str, Any], journal: Journal) -> None:
@@ -66,28 +69,12 @@ def order_document(journal: Journal, run_id: str, intent_seq: int) -> dict[str, 
         "intent_seq": intent_seq,
         "symbol": record.symbol,
         "side": record.side.value,
-        "amount": str(record.sent_amount or record.amount),
+        "amount": plain(record.sent_amount or record.amount),
         "state": record.state.value,
-        "filled_quantity": str(record.filled_quantity),
-        "filled_quote": str(record.filled_quote),
-        "fees": {asset: str(fee) for asset, fee in record.fees.items()},
+        "filled_quantity": plain(record.filled_quantity),
+        "filled_quote": plain(record.filled_quote),
+        "fees": {asset: plain(fee) for asset, fee in record.fees.items()},
         "client_order_id": record.client_order_id,
         "venue_order_id": record.venue_order_id,
         "text": record.text,
     }
-
-
-def last_plan(journal: Journal) -> dict[str, Any] | None:
-    """Return the newest plan's document, if there is one."""
-    newest = _last(journal.rows(kinds=(Kind.PLAN,)))
-    if newest is None:
-        return None
-    document: dict[str, Any] = json.loads(newest.payload_text)["plan"]
-    return document
-
-
-def _last(rows: Iterable[Row]) -> Row | None:
-    newest = None
-    for newest in rows:  # noqa: B007  # the last one is wanted
-        pass
-    return newest

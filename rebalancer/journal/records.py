@@ -86,6 +86,8 @@ def plan_made(
         "legs": len(plan.legs),
         "weights_digest": weights_digest,
         "complete": complete,
+        "totals": {line.asset: line.free + line.locked for line in plan.assets},
+        "mids": {line.asset: line.price for line in plan.assets if line.asset != plan.quote},
         "plan": document,
     }
     return Entry(Kind.PLAN, payload, run_id, t_exch=plan.taken_at)
@@ -172,6 +174,11 @@ def plan_closed(run_id: str, text: str) -> Entry:
 def run_closed(run_id: str, *, status: str, text: str = "", facts: Mapping[str, Any] | None = None) -> Entry:
     """Return the row that ends a run."""
     return Entry(Kind.RUN_CLOSED, {"status": status, "text": text, **(facts or {})}, run_id)
+
+
+def external_flow(run_id: str, *, held: Mapping[str, Decimal], moved: Mapping[str, Decimal], t_exch: datetime) -> Entry:
+    """Return what somebody else did to the balances: the totals now held, and by how much our fills do not explain."""
+    return Entry(Kind.EXTERNAL_FLOW, {"held": held, "moved": moved}, run_id, t_exch=t_exch)
 
 
 def halt(code: str, text: str, *, run_id: str = "") -> Entry:

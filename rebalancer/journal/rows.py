@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it stands; `payload` is read when first asked for by `journal.fold`."""
+    """A row as it stands on disk: the payload is canonical JSON, times are text."""
 
     seq: int
     run_id: str
@@ -62,9 +62,8 @@ class Row:
     fence: int
 
 
-def hash_of(
-    prev_hash: str, *, seq: int, run_id: str, intent_seq: int | None, kind: str, payload: str, times: str, fence: int
-) -> str:
-    """Return the row's hash: sha256 over the one before and everything in it."""
-    text = canonical([prev_hash, seq, run_id, intent_seq, kind, payload, times, fence])
-    return hashlib.sha256(text.encode()).hexdigest()
+def hash_of(row: Row) -> str:
+    """Return what `row.hash` must be: sha256 over the hash before and everything else in the row."""
+    times = f"{row.t_wall} {row.t_exch}"
+    parts = [row.prev_hash, row.seq, row.run_id, row.intent_seq, row.kind, row.payload_text, times, row.fence]
+    return hashlib.sha256(canonical(parts).encode()).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any
@@ -33,11 +33,20 @@ PRICE = Context(prec=28)
 class Market:
     """The listing and its prices. At `anchor_ms` the prices are the snapshot's exactly.
 
-    `speed` is market seconds per wall second. With `still`, prices stay where the snapshot has them.
+    `speed` is market seconds per wall second. With `still`, prices stay where the snapshot has them. `listing` keeps
+    the market to some pairs; `dust` is how many long-gone currencies have balance rows.
     """
 
     def __init__(
-        self, *, seed: int, anchor_ms: int, speed: float = 1.0, still: bool = False, replay: Replay | None = None
+        self,
+        *,
+        seed: int,
+        anchor_ms: int,
+        speed: float = 1.0,
+        still: bool = False,
+        replay: Replay | None = None,
+        listing: Collection[str] | None = None,
+        dust: int = DUST_CURRENCIES,
     ) -> None:
         self.seed = seed
         self.anchor_ms = anchor_ms
@@ -45,7 +54,9 @@ class Market:
         self._still = still
         self._replay = replay
         self._coins = {coin.code: coin for coin in SNAPSHOT}
-        self._specs = default_specs() if replay is None else self._replay_specs(replay)
+        specs = default_specs() if replay is None else self._replay_specs(replay)
+        self._specs = {name: spec for name, spec in specs.items() if listing is None or name in listing}
+        self._dust = dust
 
     def _replay_specs(self, replay: Replay) -> dict[str, SymbolSpec]:
         made = {}
@@ -68,7 +79,7 @@ class Market:
     def currencies(self) -> Sequence[str]:
         """Return every currency that has balance rows: the listed ones, then long-gone dust."""
         listed = {spec.base for spec in self._specs.values()} | {spec.quote for spec in self._specs.values()} | {"htx"}
-        return [*sorted(listed), *(f"old{number}" for number in range(1, DUST_CURRENCIES + 1))]
+        return [*sorted(listed), *(f"old{number}" for number in range(1, self._dust + 1))]
 
     def last_price(self, symbol: str, now_ms: int) -> Decimal:
         """Return the price around which the book stands, on the pair's tick."""

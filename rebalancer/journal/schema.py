@@ -1,0 +1,66 @@
+"""The table that a journal is, and how its file is opened: what is no journal is refused and left as it is."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from rebalancer.errors import JournalError
+
+SCHEMA_VERSION = 1
+BUSY_MS = 5000
+HEADER_BYTES = 100  # of an SQLite file; one that is shorter passes for a new database
+_SCHEMA = """
+CREATE TABLE journal (
+    seq        INTEGER PRIMARY KEY,
+    run_id     TEXT NOT NULL,
+    intent_seq INTEGER,
+    kind       TEXT NOT NULL,
+    payload    TEXT NOT NULL,
+    t_wall     TEXT NOT NULL,
+    t_exch     TEXT NOT NULL,
+    prev_hash  TEXT NOT NULL,
+    hash       TEXT NOT NULL,
+    fence      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX journal_run ON journal (run_id, seq);
+CREATE INDEX journal_kind ON journal (kind, seq);
+CREATE TRIGGER journal_takes_the_next BEFORE INSERT ON journal
+    WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM journal)  -- REPLACE would pass the trigger on DELETE
+    BEGIN SELECT RAISE(ABORT, 'the journal only grows'); END;
+CREATE TRIGGER journal_keeps_rows BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'the journal only grows'); END;
+CREATE TRIGGER journal_keeps_text BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'the journal only grows'); END;
+"""
+
+
+def connect(place: str) -> sqlite3.Connection:
+    """Return a connection that begins no transaction by itself."""
+    return sqlite3.connect(place, isolation_level=None)
+
+
+def require_not_emptied(path: Path) -> None:
+    """Refuse to begin anew, without limits used and orders open, in a file that lost what it held."""
+    if path.is_file() and path.stat().st_size < HEADER_BYTES:
+        raise JournalError(
+            f"{path}: row 1 is missing, the file is empty; restore a backup, or delete the file to begin a new one"
+        )
+
+
+def prepare(database: sqlite3.Connection, place: str) -> None:
+    """Make a blank database a journal; refuse any other that is none, before anything in it is changed."""
+    database.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    blank = version == 0 and not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if not blank:
+        require_version(database, place)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    if blank:
+        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def require_version(database: sqlite3.Connection, place: str) -> None:
+    """Raise JournalError unless this is a journal of the version that this program knows."""
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
+        raise JournalError(f"{place}: journal version {version}, this program knows {SCHEMA_VERSION}; nothing was done")

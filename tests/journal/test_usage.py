@@ -1,0 +1,102 @@
+"""What the past takes of the limits: a rolling day of what was sent, and what is known of the account."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from rebalancer.core.model import Side
+from rebalancer.core.orders import Event, IntentState
+from rebalancer.core.plan import Denial
+from rebalancer.core.reasons import Deny
+from rebalancer.journal import records
+from rebalancer.journal.fold import DAY
+from rebalancer.journal.store import Journal
+from tests.core.builders import NOW, d
+from tests.journal.builders import PLAN, brought_to, intent, moved, new_journal, planned, sending
+
+
+def test_targets_count_as_changed_until_a_whole_live_plan_served_them() -> None:
+    denied = replace(PLAN, denials=(Denial(Deny.CLOCK_SKEW, "the clocks are apart"),))
+    with new_journal() as journal:
+        changed = partial(_changed, journal)
+        assert not changed("old")  # nothing was ever served, so nothing changed
+        journal.append(planned(digest="old"))
+        assert (changed("old"), changed("new")) == (False, True)
+        for row in (planned(digest="new", complete=False), planned(digest="new", mode="dry-run"), planned(plan=denied)):
+            journal.append(row)
+            assert changed("new"), row
+        journal.append(planned(digest="new"))
+        assert (changed("old"), changed("new")) == (True, False)
+
+
+def _changed(journal: Journal, digest: str) -> bool:
+    return journal.state.usage(NOW, digest).targets_changed
+
+
+def test_only_the_worth_of_a_plan_whose_data_passed_is_compared_with_the_next() -> None:
+    denied = Denial(Deny.CLOCK_SKEW, "the clocks are apart")
+    with new_journal() as journal:
+        assert journal.state.usage(NOW, "").nav_validated_quote is None
+        journal.append(planned(plan=replace(PLAN, nav_quote=d("50000.000000000000000001")), mode="dry-run"))
+        journal.append(planned(plan=replace(PLAN, nav_quote=d(1), denials=(denied,))))
+        journal.append(planned(plan=replace(PLAN, nav_quote=None)))
+        assert journal.state.usage(NOW, "").nav_validated_quote == d("50000.000000000000000001")
+
+
+def test_prices_of_the_last_plan_are_compared_with_for_a_day() -> None:
+    denied = replace(PLAN, denials=(Denial(Deny.CLOCK_SKEW, "the clocks are apart"),), assets=())
+    with new_journal() as journal:
+        assert journal.state.usage(NOW, "").mids == {}
+        journal.append(planned(mode="dry-run"))
+        journal.append(planned(plan=denied))
+        assert journal.state.usage(NOW + DAY - timedelta(seconds=1), "").mids == {"BTC": 50_000}
+        assert journal.state.usage(NOW + DAY, "").mids == {}
+
+
+def test_a_fill_and_a_lesson_stay_known() -> None:
+    with new_journal() as journal:
+        brought_to(journal, IntentState.CANCELED)
+        assert not journal.state.usage(NOW, "").has_traded
+        brought_to(journal, IntentState.PARTIAL, intent(2))
+        journal.append(records.learned_amount_precision("btcusdt"))
+        usage = journal.state.usage(NOW + 9 * DAY, "")
+        assert usage.has_traded
+        assert usage.amount_precision_symbols == {"btcusdt"}
+
+
+@pytest.mark.parametrize("state", [state for state in IntentState if state is not IntentState.PLANNED])
+def test_whatever_may_have_been_sent_counts_and_what_never_was_does_not(state: IntentState) -> None:
+    with new_journal() as journal:
+        brought_to(journal, state)
+        never = state in {IntentState.DENIED, IntentState.ABANDONED}
+        assert journal.state.usage(NOW, "").orders == (0 if never else 1)
+
+
+def test_an_order_whose_connection_was_never_made_gives_its_share_back() -> None:
+    with new_journal() as journal:
+        made = brought_to(journal, IntentState.SENDING)
+        assert journal.state.usage(NOW, "").sold_quote == 100
+        journal.append(moved(made, Event.NOT_SENT))
+        assert journal.state.usage(NOW, "").notional_quote == 0
+
+
+def test_usage_is_what_was_sent_in_the_24_hours_before() -> None:
+    sent = [(1, Side.SELL, "100.10", 0), (2, Side.BUY, "20.02", 1), (3, Side.BUY, "3.003", 23), (4, Side.SELL, "7", 30)]
+    with new_journal() as journal:
+        for number, side, notional, hours in sent:
+            made = intent(number, side=side, amount="20")
+            row = sending(made, NOW + timedelta(hours=hours), notional=notional)
+            journal.append(records.intent(made), row, moved(made, Event.ACCEPT))
+        for hours, sold, bought, orders in (
+            (23.9, "107.10", "23.023", 4),  # the exchange's clock may be ahead: what is to come counts
+            (24, "7", "23.023", 3),
+            (25, "7", "3.003", 2),
+            (47, "7", "0", 1),
+            (54, "0", "0", 0),
+        ):
+            usage = journal.state.usage(NOW + timedelta(hours=hours), "")
+            assert (usage.sold_quote, usage.bought_quote, usage.orders) == (d(sold), d(bought), orders), hours
