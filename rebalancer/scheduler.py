@@ -94,13 +94,15 @@ class SlotScheduler(BlockingScheduler):  # type: ignore[misc]
 
     def serve(self) -> None:
         """Run until told to stop; raises what must end the process."""
+        trigger = SlotTrigger(self._schedule, self._service.rng)
         self.add_job(
             self._tick,
-            SlotTrigger(self._schedule, self._service.rng),
+            trigger,
             id=JOB_ID,
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,  # what is too late is decided in _tick, and said
+            next_run_time=trigger.get_next_fire_time(None, self._service.clock.now()),
         )
         self.start()
         if self._failure is not None:
@@ -112,14 +114,27 @@ class SlotScheduler(BlockingScheduler):  # type: ignore[misc]
         self._tick()  # a slot missed while we were not running
         service.notifier.ready(self._waiting())
         while self.state != STATE_STOPPED and not self._ending():
-            due_s = self._process_jobs()
+            self._run_due()
             if self._ending():
                 break
             self._turn()
-            service.clock.sleep(TURN_S if due_s is None else min(max(due_s, 0.0), TURN_S))
+            service.clock.sleep(min(max(self._due_s(), 0.0), TURN_S))
         service.notifier.stopping()
         if self.state != STATE_STOPPED:
             self.shutdown(wait=False)
+
+    def _run_due(self) -> None:
+        """Run the job when its time has come by our clock; apscheduler itself would look at the machine's."""
+        if self._due_s() <= 0:
+            now = self._service.clock.now()
+            self._tick()
+            job = self.get_job(JOB_ID)
+            # Counted from before the cycle: a slot that passed meanwhile is due at once, and made up once.
+            job.modify(next_run_time=job.trigger.get_next_fire_time(job.next_run_time, now))
+
+    def _due_s(self) -> float:
+        due: datetime = self.get_job(JOB_ID).next_run_time
+        return (due - self._service.clock.now()).total_seconds()
 
     def _ending(self) -> bool:
         return self._failure is not None or self._service.stop_requested()
@@ -134,7 +149,9 @@ class SlotScheduler(BlockingScheduler):  # type: ignore[misc]
         schedule = service.schedule()
         if schedule != self._schedule:
             self._schedule = schedule
-            self.reschedule_job(JOB_ID, trigger=SlotTrigger(schedule, service.rng))
+            trigger = SlotTrigger(schedule, service.rng)
+            next_run = trigger.get_next_fire_time(None, service.clock.now())
+            self.get_job(JOB_ID).modify(trigger=trigger, next_run_time=next_run)
             service.say(Note.RESCHEDULED, f"{schedule.cron} {schedule.timezone}")
         if self._open_orders:
             self._open_orders = service.resolve()
