@@ -125,6 +125,7 @@ def command(
     click.echo(f"listening on http://{shown}:{server.address[1]}")
     sys.stdout.flush()
     server.serve()
+    save()
     clock.stop()
     fired = ", ".join(f"{kind} {count}" for kind, count in sorted(exchange.faults.fired.items()))
     click.echo(f"stopped; {len(exchange.state.orders)} order(s){f'; faults: {fired}' if fired else ''}", err=True)

@@ -26,11 +26,11 @@ class House:
     shell: Shell
     connection: Connection
 
-    def recover(self, targets: Targets) -> int:
+    def recover(self) -> int:
         """Run the start-up sequence; return how many orders are unresolved."""
         from rebalancer.service.startup import recover  # noqa: PLC0415
 
-        return recover(self.shell, targets)
+        return recover(self.shell)
 
     def cycle(
         self, targets: Targets, *, schedule_id: str, slot: datetime, settle_s: float, forced: bool = False

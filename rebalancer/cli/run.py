@@ -37,7 +37,7 @@ def command(*, live: bool, settle: float, force: bool, as_json: bool) -> int:
     targets = load_checked_targets(settings.paths.targets, live=mode == LIVE)
     clock = SystemClock(settings.clock_rate)
     with open_house(settings, targets, mode=mode, clock=clock, say=_progress(quiet=as_json)) as house:
-        house.recover(targets)
+        house.recover()
         result = house.cycle(targets, schedule_id=MANUAL, slot=clock.now(), settle_s=settle, forced=force)
     show(result, as_json=as_json)
     return exit_of_status(result)

@@ -97,7 +97,7 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
             open_house(settings, force.targets, mode=mode, clock=clock, say=_to(log), stop_requested=stopping)
         )
         log.info("start", mode=mode, venue=house.connection.kind, schedule=force.targets.schedule.cron)
-        house.recover(force.targets)
+        house.recover()
         service = Service(
             schedule_id=SCHEDULE_ID,
             book=house.shell.journal,

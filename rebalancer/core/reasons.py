@@ -71,6 +71,7 @@ class Deny(StrEnum):
     UNRESOLVED_INTENT = "unresolved_intent"
     STALE_PLAN = "stale_plan"
     BALANCE_MOVED = "balance_moved"  # between plan and leg, more than our own fills explain
+    FILL_OFF_DECISION = "fill_off_decision"  # what was paid is not what the plan was made of
     WIRE_MISMATCH = "wire_mismatch"
 
 

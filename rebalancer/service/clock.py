@@ -10,20 +10,22 @@ from threading import Event
 class SystemClock:
     """Wall, monotonic and an interruptible sleep. With `rate`, seconds pass that many times faster.
 
-    A rate other than 1 is for a loopback exchange started with the same `--clock-rate`.
+    A rate other than 1 is for a loopback exchange started with the same `--clock-rate`: both count from the midnight
+    (UTC) before their start, so that processes started one after the other agree.
     """
 
     def __init__(self, rate: float = 1.0) -> None:
         assert rate > 0, rate
         self._rate = rate
-        self._wall_start = datetime.now(UTC)  # noqa: TID251  # this is the one place
+        started = datetime.now(UTC)  # noqa: TID251  # this is the one place
+        self._midnight = started.replace(hour=0, minute=0, second=0, microsecond=0)
         self._start_s = time.monotonic()  # noqa: TID251
         self._stop = Event()
 
     def now(self) -> datetime:
         """Return the wall time, aware, in UTC."""
         wall = datetime.now(UTC)  # noqa: TID251
-        return wall if self._rate == 1.0 else self._wall_start + (wall - self._wall_start) * self._rate
+        return wall if self._rate == 1.0 else self._midnight + (wall - self._midnight) * self._rate
 
     def monotonic_s(self) -> float:
         """Return seconds that never go back."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 
 from rebalancer.core.canonical import canonical
 from rebalancer.core.ids import run_id as make_run_id
@@ -24,10 +25,12 @@ from rebalancer.journal import records
 from rebalancer.journal.fold import IntentRecord
 from rebalancer.journal.store import Journal
 from rebalancer.service.execute import execute
+from rebalancer.service.flows import settle_flows
 from rebalancer.service.gate import require_no_stop, require_open_market, require_sane_clock
-from rebalancer.service.observe import observe
+from rebalancer.service.observe import Observation, observe
 from rebalancer.service.reconcile import resolve
 from rebalancer.service.shell import Progress, Shell, Step
+from rebalancer.service.strangers import look_for_strangers
 
 
 class CycleStatus(StrEnum):
@@ -69,14 +72,21 @@ def weights_digest(weights: Mapping[str, Decimal]) -> str:
     return hashlib.sha256(canonical(weights).encode()).hexdigest()
 
 
-def decide(shell: Shell, targets: Targets, *, forced: bool = False, changed: bool = False) -> Decided:
-    """Look and plan: nothing is written and nothing is sent. A read that fails raises its VenueError.
+def look(shell: Shell, targets: Targets) -> Observation:
+    """Read everything that a plan needs, by a clock that is sane; a read that fails raises its VenueError."""
+    shell.venue.fetch_server_time()
+    require_sane_clock(shell, shell.venue.skew_s)
+    return observe(shell.venue, shell.gather, targets, shell.account_id)
+
+
+def decide(shell: Shell, targets: Targets, *, forced: bool = False, changed: bool = False, run_id: str = "") -> Decided:
+    """Look and plan: nothing is sent, and nothing is written but, live, what somebody else did to the balances.
 
     `changed` plans as after a change of targets, for a preview of one.
     """
-    shell.venue.fetch_server_time()
-    require_sane_clock(shell, shell.venue.skew_s)
-    seen = observe(shell.venue, shell.gather, targets, shell.account_id)
+    seen = look(shell, targets)
+    if shell.live:
+        seen = settle_flows(shell, targets, run_id, seen, partial(look, shell, targets))
     denied = require_open_market(seen.market, seen.snapshot)
     usage = shell.journal.state.usage(shell.venue.server_now(), weights_digest(targets.weights))
     if changed:
@@ -122,8 +132,10 @@ def _run(shell: Shell, targets: Targets, run: str, settle_s: float, *, forced: b
         require_no_stop(shell)
         if shell.journal.state.unresolved and resolve(shell, settle_s):
             return _unresolved(shell, run)
+        look_for_strangers(shell)
+        require_no_stop(shell)
     shell.journal.append(records.config(run, digest=targets.digest, weights=targets.weights))
-    decided = decide(shell, targets, forced=forced)
+    decided = decide(shell, targets, forced=forced, run_id=run)
     decided_at_s = shell.clock.monotonic_s()
     plan = decided.plan
     shell.say(Progress(Step.PLANNED, f"{len(plan.legs)} leg(s), {len(plan.denials)} denial(s)"))

@@ -22,8 +22,9 @@ from rebalancer.journal import records
 from rebalancer.journal.fold import IntentRecord
 from rebalancer.journal.records import Intent
 from rebalancer.journal.rows import Entry
+from rebalancer.service.conserve import BALANCE_LAG_S, Expected, PlanStopped, moved, require_explained
 from rebalancer.service.gate import SKEW_MAX_S
-from rebalancer.service.settle import balance_changes, settle
+from rebalancer.service.settle import settle
 from rebalancer.service.shell import Progress, Shell, Step
 from rebalancer.venues.base import Venue
 
@@ -32,14 +33,18 @@ SKEW_BOUND_S = 30
 INDEX_LAG_S = 90
 ABSENCE_S = SIGNATURE_LIFE_S + SKEW_BOUND_S + INDEX_LAG_S  # before this no "not found" proves anything
 PLAN_AGE_MAX_S = 300.0
-BALANCE_LAG_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-BALANCE_TOLERANCE = Decimal("0.0001")  # of what was traded: HTX rounds fees; a hand trade is larger
+FILL_OFF_MAX = Decimal("0.02")  # of the decision mid: far beyond spread and max_slippage_bps
 PRECISION_CODE = "order-orderamount-precision-error"
-AUTH_PREFIXES = ("login-required", "api-signature", "account-", "operation-forbidden", "sub-user")
-
-
-class PlanStopped(Exception):
-    """The rest of a plan is not sent; the text says why."""
+# Not all of `account-`: account-frozen-balance-insufficient-error is about this order, not about who we are.
+AUTH_PREFIXES = (
+    "login-required",
+    "api-signature",
+    "account-account-id",
+    "account-get",
+    "account-state",
+    "operation-forbidden",
+    "sub-user",
+)
 
 
 @dataclass
@@ -53,12 +58,11 @@ class Execution:
     run_id: str
     decided_at_s: float  # monotonic
     intents: dict[int, Intent]
-    expected: dict[str, Decimal]  # totals by asset
-    traded: dict[str, Decimal] = field(default_factory=dict)  # by asset, the sum of what our fills moved
+    expected: Expected
     sent_quote: dict[Side, Decimal] = field(default_factory=dict)
 
 
-def make_intents(plan: Plan, run_id: str, epoch: int) -> tuple[Intent, ...]:
+def make_intents(plan: Plan, run_id: str, nonce: str) -> tuple[Intent, ...]:
     """Return a plan's legs as intents with their client order ids."""
     return tuple(
         Intent(
@@ -70,7 +74,7 @@ def make_intents(plan: Plan, run_id: str, epoch: int) -> tuple[Intent, ...]:
             notional_quote=leg.notional_quote,
             client_order_id=client_order_id(
                 account_id=plan.account_id,
-                epoch=epoch,
+                nonce=nonce,
                 run=run_id,
                 intent_seq=leg.intent_seq,
                 symbol=leg.symbol,
@@ -87,11 +91,10 @@ def execute(
 ) -> str:
     """Carry out a plan with legs; return why it ended early, or an empty text.
 
-    Plan and intents become durable in one transaction. The first plan ever sends its smallest leg alone and goes on
-    only when the balances agree to the last digit.
+    Plan and intents become durable in one transaction. Until anything ever traded, the smallest leg goes alone, and
+    the rest follows only when the balances agree to the last digit.
     """
-    first_ever = not shell.journal.state.has_traded
-    intents = make_intents(plan, run_id, shell.journal.state.epoch)
+    intents = make_intents(plan, run_id, shell.journal.state.nonce)
     shell.journal.append(*records.plan_and_intents(plan_row, intents))
     run = Execution(
         shell=shell,
@@ -101,10 +104,10 @@ def execute(
         run_id=run_id,
         decided_at_s=decided_at_s,
         intents={intent.intent_seq: intent for intent in intents},
-        expected={asset: held.total for asset, held in snapshot.balances.items()},
+        expected=Expected({asset: held.total for asset, held in snapshot.balances.items()}),
     )
     try:
-        _send_all(run, first_ever=first_ever)
+        _send_all(run)
     except PlanStopped as stop:
         close_plan(shell, run_id, str(stop))
         return str(stop)
@@ -112,14 +115,18 @@ def execute(
     return ""
 
 
-def _send_all(run: Execution, *, first_ever: bool) -> None:
+def _send_all(run: Execution) -> None:
     legs: Sequence[Leg] = run.plan.legs
-    if first_ever:
-        first, legs = fit.first_leg_alone(legs)
-        _send_leg(run, first)
-        _require_exact(run, first)
-    for leg in legs:
+    while legs:
+        alone = not run.shell.journal.state.has_traded
+        leg, legs = fit.first_leg_alone(legs) if alone else (legs[0], legs[1:])
         _send_leg(run, leg)
+        if alone and run.shell.journal.state.has_traded:
+            require_explained(run.shell, run.expected, (leg.asset, run.plan.quote), run.run_id, exact=True)
+    touched = [
+        asset for asset in (*(leg.asset for leg in run.plan.legs), run.plan.quote) if asset in run.expected.traded
+    ]
+    require_explained(run.shell, run.expected, touched, run.run_id, exact=False)
 
 
 def close_plan(shell: Shell, run_id: str, text: str) -> None:
@@ -154,21 +161,17 @@ def _send_leg(run: Execution, leg: Leg) -> None:
 
 def _fresh_look(run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Balance]]:
     """Read the leg's book and the balances again; PlanStopped when they say that somebody else moved coins."""
-    shell, base, quote = run.shell, leg.asset, run.plan.quote
-    for pause_s in (0.0, *BALANCE_LAG_S):
-        if pause_s:
-            shell.clock.sleep(pause_s)
+    differing: tuple[str, ...] = ()
+    for pause_s in BALANCE_LAG_S:
+        run.shell.clock.sleep(pause_s)
         try:
-            book, balances = _read(shell.venue, run, leg)
+            book, balances = _read(run.shell.venue, run, leg)
         except VenueError as exc:
             raise PlanStopped(f"{leg.symbol}: cannot be looked at before sending: {exc}") from exc
-        off = [asset for asset in (base, quote) if not _as_expected(run, asset, balances)]
-        if not off:
+        differing = run.expected.differing((leg.asset, run.plan.quote), balances)
+        if not differing:
             return book, balances
-    asset = off[0]
-    held = balances[asset].total if asset in balances else "no row"
-    text = f"{Deny.BALANCE_MOVED}: {asset} is {held}, our own fills explain {run.expected[asset]}; planned afresh next"
-    raise PlanStopped(text)
+    raise moved(run.shell, run.expected, differing, balances, run.run_id)
 
 
 def _read(venue: Venue, run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Balance]]:
@@ -181,13 +184,6 @@ def _read(venue: Venue, run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Ba
         ]
     )
     return books[0], balances[0]
-
-
-def _as_expected(run: Execution, asset: str, balances: Mapping[str, Balance]) -> bool:
-    if asset not in balances:
-        return False
-    tolerance = run.traded.get(asset, ZERO) * BALANCE_TOLERANCE
-    return abs(balances[asset].total - run.expected[asset]) <= tolerance
 
 
 def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance]) -> Leg | str:
@@ -237,10 +233,10 @@ def _write_down(run: Execution, leg: Leg, intent: Intent, balances: Mapping[str,
 def _send_once(run: Execution, leg: Leg, request: PlaceRequest) -> None:
     """Make the one place call of the one intent, and record what is known after it."""
     shell = run.shell
-    record = partial(records.outcome, run.run_id, leg.intent_seq)
+    outcome = partial(records.outcome, run.run_id, leg.intent_seq)
     shell.say(Progress(Step.SENDING, f"{leg.side} {leg.symbol} {leg.size.value}", leg.symbol, leg.side))
     if shell.stopped():
-        shell.journal.append(record(Event.NOT_SENT, text="paused before the first byte"))
+        shell.journal.append(outcome(Event.NOT_SENT, text="paused before the first byte"))
         raise PlanStopped("paused" if shell.pause.active() else "told to stop")
     try:
         order_id = shell.venue.place(request)
@@ -248,16 +244,31 @@ def _send_once(run: Execution, leg: Leg, request: PlaceRequest) -> None:
         _rejected(run, leg, exc)
         return
     except NotSent as exc:
-        shell.journal.append(record(Event.NOT_SENT, text=str(exc)))
+        shell.journal.append(outcome(Event.NOT_SENT, text=str(exc)))
         raise PlanStopped(f"{leg.symbol}: not sent: {exc}") from exc
     except OutcomeUnknown as exc:
-        shell.journal.append(record(Event.LOSE_SIGHT, text=exc.cause, t_exch=shell.venue.server_now()))
+        shell.journal.append(outcome(Event.LOSE_SIGHT, text=exc.cause, t_exch=shell.venue.server_now()))
         shell.say(Progress(Step.UNKNOWN, f"what became of it is not known: {exc.cause}", leg.symbol, leg.side))
         raise PlanStopped(f"{leg.symbol}: the outcome is unknown; nothing more is sent until it is") from exc
-    shell.journal.append(record(Event.ACCEPT, venue_order_id=order_id, t_exch=shell.venue.server_now()))
+    shell.journal.append(outcome(Event.ACCEPT, venue_order_id=order_id, t_exch=shell.venue.server_now()))
     if not settle(shell, (run.run_id, leg.intent_seq)):
         raise PlanStopped(f"{leg.symbol}: order {order_id} is not finished yet; nothing more is sent until it is")
-    _book_changes(run, shell.journal.state.intents[run.run_id, leg.intent_seq])
+    record = shell.journal.state.intents[run.run_id, leg.intent_seq]
+    if record.state is IntentState.QUARANTINED:
+        raise PlanStopped(f"{record.symbol}: {record.text}")
+    run.expected.book(record, run.plan.quote)
+    _require_decided_price(leg, record)
+
+
+def _require_decided_price(leg: Leg, record: IntentRecord) -> None:
+    """Raise PlanStopped when a fill shows, either way, that the plan was made on a wrong price."""
+    if not record.filled_quantity:
+        return
+    paid = record.filled_quote / record.filled_quantity
+    off = abs(paid - leg.mid) / leg.mid
+    if off > FILL_OFF_MAX:
+        text = f"{leg.symbol} was filled at {paid:.8g}, {off * 100:.1f} % from the decision's {leg.mid:.8g}"
+        raise PlanStopped(f"{Deny.FILL_OFF_DECISION}: {text}; the next slot looks again")
 
 
 def _rejected(run: Execution, leg: Leg, refusal: Rejected) -> None:
@@ -270,31 +281,3 @@ def _rejected(run: Execution, leg: Leg, refusal: Rejected) -> None:
     shell.say(Progress(Step.REFUSED, f"rejected: {refusal}", leg.symbol, leg.side))
     if refusal.code.startswith(AUTH_PREFIXES):
         raise PlanStopped(f"the exchange does not accept the key: {refusal}")
-
-
-def _book_changes(run: Execution, record: IntentRecord) -> None:
-    if record.state is IntentState.QUARANTINED:
-        raise PlanStopped(f"{record.symbol}: {record.text}")
-    for asset, change in balance_changes(record, record.asset, run.plan.quote).items():
-        if asset in run.expected:
-            run.expected[asset] += change
-        run.traded[asset] = run.traded.get(asset, ZERO) + abs(change)
-
-
-def _require_exact(run: Execution, leg: Leg) -> None:
-    """After the first leg ever: go on only when the balances agree to the last digit."""
-    shell = run.shell
-    if shell.journal.state.intents[run.run_id, leg.intent_seq].state not in {IntentState.FILLED, IntentState.PARTIAL}:
-        return
-    for pause_s in (0.0, *BALANCE_LAG_S):
-        if pause_s:
-            shell.clock.sleep(pause_s)
-        try:
-            balances = shell.venue.fetch_balances(run.plan.account_id)
-        except VenueError as exc:
-            raise PlanStopped(f"the balances cannot be read after the first order: {exc}") from exc
-        off = [a for a in (leg.asset, run.plan.quote) if balances[a].total != run.expected[a]]
-        if not off:
-            return
-    found = ", ".join(f"{a} {balances[a].total} instead of {run.expected[a]}" for a in off)
-    raise PlanStopped(f"{Deny.BALANCE_MOVED}: after the first order the balances do not agree: {found}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ from rebalancer.core.targets import Targets
 from rebalancer.errors import AuthCause, AuthFailed, Rejected
 from rebalancer.seams import Gather
 from rebalancer.venues.base import PublicVenue, Venue
+
+STABLE_PAIR = ("USDC", "USDT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def observe(venue: Venue, gather: Gather, targets: Targets, account_id: str) -> 
         books={asset: book for asset, book in books.items() if book is not None},
         tickers={asset: tickers[symbol] for asset, symbol in symbols.items() if symbol in tickers},
         fees={asset: fees[symbol] for asset, symbol in symbols.items() if symbol in fees},
+        peg=_peg(venue, targets.quote, tickers),
     )
     return Observation(snapshot, market)
 
@@ -82,6 +86,12 @@ _Reads = tuple[
 def _typed(results: list[Any]) -> _Reads:
     rules, tickers, balances, fees, market = results[:5]
     return rules, tickers, balances, fees, market
+
+
+def _peg(venue: Venue, quote: str, tickers: Mapping[str, Ticker]) -> Decimal | None:
+    """Return what one stable coin costs in the other, or None where the quote coin is neither or nobody says."""
+    ticker = tickers.get(venue.symbol_of(*STABLE_PAIR)) if quote in STABLE_PAIR else None
+    return None if ticker is None else (ticker.bid + ticker.ask) / 2
 
 
 def _fees(venue: Venue, symbols: Sequence[str]) -> Mapping[str, FeeRate] | None:

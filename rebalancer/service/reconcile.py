@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from rebalancer.core.model import Order
 from rebalancer.core.orders import Event, IntentState
-from rebalancer.errors import RecordNotFound, Rejected, VenueError
+from rebalancer.errors import RecordNotFound, VenueError
 from rebalancer.journal import records
-from rebalancer.journal.fold import IntentRecord
-from rebalancer.service.settle import balance_changes, mismatch, poll_once, quarantine
+from rebalancer.journal.fold import IntentRecord, balance_changes
+from rebalancer.service.settle import mismatch, poll_once, quarantine
 from rebalancer.service.shell import Progress, Shell, Step
 
 SCAN_BEFORE = timedelta(seconds=120)
@@ -63,27 +63,43 @@ def resolve_once(shell: Shell) -> int:
                 poll_once(shell, record.key)
             elif record.state is IntentState.UNKNOWN:
                 _look_for(shell, record)
-        except (VenueError, Rejected) as exc:
+        except VenueError as exc:
             shell.say(Progress(Step.WARNING, f"cannot ask about {record.client_order_id} now: {exc}", record.symbol))
     return len(shell.journal.state.unresolved)
 
 
 def _look_for(shell: Shell, record: IntentRecord) -> None:
-    asked_at = shell.venue.server_now()
+    # The proof goes by exchange time: measured now, for our clock may have been set since, or is new to this process.
+    asked_at = shell.venue.fetch_server_time()
     found = _by_client_id(shell, record)
-    if found is None:
-        scanned = _scan(shell, record)
-        ours = [order for order in scanned if order.client_order_id == record.client_order_id]
-        if len(ours) > 1:
-            text = f"{len(ours)} orders carry the id {record.client_order_id} of one intent"
-            quarantine(shell, record, text)
-            shell.journal.append(records.halt("duplicate_order", text, run_id=record.run_id))
-            return
-        if not ours:
-            _not_found(shell, record, asked_at, scanned)
-            return
-        found = ours[0]
-    _found(shell, record, found)
+    scanned = _scan(shell, record)
+    ours = _of_one_id(record, scanned if found is None else [found, *scanned])
+    if _halted_by_twins(shell, record, ours):
+        return
+    if ours:
+        _found(shell, record, ours[0])
+    else:
+        _not_found(shell, record, asked_at, scanned)
+
+
+def look_for_twins(shell: Shell, record: IntentRecord) -> bool:
+    """Return whether more orders than one carry a sent intent's id; it is quarantined then, and trading halts."""
+    return _halted_by_twins(shell, record, _of_one_id(record, _scan(shell, record)))
+
+
+def _of_one_id(record: IntentRecord, orders: Sequence[Order]) -> list[Order]:
+    ours = {order.venue_order_id: order for order in orders if order.client_order_id == record.client_order_id}
+    return list(ours.values())
+
+
+def _halted_by_twins(shell: Shell, record: IntentRecord, ours: Sequence[Order]) -> bool:
+    """Stop over two orders of one intent. A look-up by client id alone shows the latest of them only."""
+    if len(ours) < 2:  # noqa: PLR2004  # two are one too many
+        return False
+    text = f"{len(ours)} orders carry the id {record.client_order_id} of one intent"
+    quarantine(shell, record, text)
+    shell.journal.append(records.halt("duplicate_order", text, run_id=record.run_id))
+    return True
 
 
 def _by_client_id(shell: Shell, record: IntentRecord) -> Order | None:

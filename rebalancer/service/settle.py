@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from rebalancer.core.model import Fill, Order, OrderState, Side
+from rebalancer.core.model import Fill, Order, OrderState
 from rebalancer.core.money import ZERO
 from rebalancer.core.orders import Event
 from rebalancer.errors import RecordNotFound, VenueError
@@ -142,12 +142,3 @@ def mismatch(record: IntentRecord, order: Order, account_id: str) -> str:
     if not record.signed_at - CREATED_EARLY <= order.created_at <= record.signed_at + CREATED_LATE:
         return f"it was created at {order.created_at}, we signed at {record.signed_at}"
     return ""
-
-
-def balance_changes(record: IntentRecord, base: str, quote: str) -> dict[str, Decimal]:
-    """Return what a settled intent did to the balances, by asset, fees included."""
-    sign = 1 if record.side is Side.BUY else -1
-    changes = {base: sign * record.filled_quantity, quote: -sign * record.filled_quote}
-    for asset, paid in record.fees.items():
-        changes[asset] = changes.get(asset, ZERO) - paid
-    return changes

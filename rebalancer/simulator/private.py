@@ -183,14 +183,17 @@ def order_search(call: PrivateCall) -> Response:
 def order_history(call: PrivateCall) -> Response:
     """Answer `/v1/order/history`: the last 48 h, symbol optional."""
     wanted = call.params.get("symbol")
+    start_ms = max(int(call.params.get("start-time", 0)), call.now_ms - SEARCH_WINDOW_MS)
+    end_ms = int(call.params.get("end-time", call.now_ms))
     found = [
         order
         for order in call.orders()
-        if wanted in (None, order.symbol)
-        and order.state not in OPEN_STATES
-        and order.created_ms >= call.now_ms - SEARCH_WINDOW_MS
+        if wanted in (None, order.symbol) and order.state not in OPEN_STATES and start_ms <= order.created_ms <= end_ms
     ]
-    return ok_v1([order_detail(order, old_shape=call.old_shape) for order in _page(found, call.params, default=100)])
+    size = int(call.params.get("size", 100))
+    rows = [order_detail(order, old_shape=call.old_shape) for order in found[:size]]
+    more = {"next-time": found[size].created_ms} if len(found) > size else {}
+    return answer({"status": "ok", "data": rows, **more})
 
 
 def _page(orders: list[SimOrder], params: dict[str, str], *, default: int) -> Iterable[SimOrder]:

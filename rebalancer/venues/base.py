@@ -109,6 +109,10 @@ class Venue(PublicVenue, Protocol):
         """Return every order of one symbol created in a window of at most 48 h, finished ones included."""
         ...
 
+    def fetch_recent_orders(self, start: datetime, end: datetime) -> Sequence[Order]:
+        """Return every finished order of any symbol created in a window of the last 48 h."""
+        ...
+
     def fetch_fills(self, venue_order_id: str) -> Sequence[Fill]:
         """Return the match results of one order; empty for a moment after a fill."""
         ...

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from rebalancer.core.orders import Event
 from rebalancer.core.targets import Limits, Targets
+from rebalancer.errors import RebalancerError
+from rebalancer.journal.fold import IntentRecord, balance_changes
 from rebalancer.journal.records import Binding
+from rebalancer.journal.rows import Kind, Row
 from rebalancer.journal.store import Journal
 from rebalancer.service.cycle import CycleResult, run_cycle
 from rebalancer.service.gather import gather_serially
@@ -19,12 +26,12 @@ from rebalancer.service.startup import recover
 from rebalancer.simulator.exchange import Exchange, ExchangeOptions
 from rebalancer.simulator.faults import Faults
 from rebalancer.simulator.market import Market
-from rebalancer.simulator.state import User
-from rebalancer.simulator.transport import InProcessTransport
+from rebalancer.simulator.state import SimOrder, User
 from rebalancer.venues.htx.client import HtxVenue
 from rebalancer.venues.htx.sign import Credentials
 from rebalancer.venues.htx.transport import HttpTransport
 from tests.core.builders import targets as make_targets
+from tests.service.wire import ClientClock, Wire
 from tests.support import FakeClock
 
 ACCOUNT = "10101010"
@@ -50,14 +57,17 @@ class House:
     mode: str = "live"
     targets: Targets = field(default_factory=lambda: make_targets(WEIGHTS, limits=LIVE_LIMITS))
     said: list[Progress] = field(default_factory=list)
+    on_progress: Callable[[Progress], None] = lambda _progress: None
     stop: bool = False
+    wrong_s: float = 0.0  # our clock minus the exchange's, from the next start on
 
     def __post_init__(self) -> None:
         anchor_ms = int(self.clock.now().timestamp() * 1000)
-        self.exchange = Exchange(Market(seed=7, anchor_ms=anchor_ms, still=True), options=self.options)
+        self.exchange = Exchange(Market(seed=7, anchor_ms=anchor_ms, still=True, dust=5), options=self.options)
         self.user: User = self.exchange.add_user("access", "secret", self.balances)
         self.set_faults(self.faults)
         self.pause = PauseSwitch(self.folder / "pause")
+        self.wire = Wire(self.exchange, self.clock)
         self.start()
 
     def set_faults(self, spec: str) -> None:
@@ -65,14 +75,15 @@ class House:
 
     def start(self) -> None:
         """Begin a new process life: the journal is opened again, the client is new."""
-        self.journal = Journal.open(self.folder / "journal.db", self.clock)
+        clock = ClientClock(self.clock, self.wrong_s)
+        self.journal = Journal.open(self.folder / "journal.db", clock)
         self.journal.ensure_binding(Binding("embedded", "127.0.0.1", ACCOUNT, "USDT"))
-        self.http = HttpTransport(clock=self.clock, transport=InProcessTransport(self.exchange, self.clock))
+        self.http = HttpTransport(clock=clock, transport=self.wire)
         venue = HtxVenue(
             self.http,
             base_url="http://127.0.0.1:1",
             credentials=Credentials("access", "secret"),
-            clock=self.clock,
+            clock=clock,
             gather=gather_serially,
             rng=random.Random(0),
         )
@@ -82,18 +93,30 @@ class House:
             mode=self.mode,
             account_id=ACCOUNT,
             journal=self.journal,
-            clock=self.clock,
+            clock=clock,
             gather=gather_serially,
             pause=self.pause,
             stop_requested=lambda: self.stop,
-            say=self.said.append,
+            say=self._hear,
         )
 
-    def restart(self) -> int:
+    def _hear(self, progress: Progress) -> None:
+        self.said.append(progress)
+        self.on_progress(progress)
+
+    def close(self) -> None:
         self.journal.close()
         self.http.close()
+
+    def restart(self) -> int:
+        self.close()
         self.start()
-        return recover(self.shell, self.targets)
+        return recover(self.shell)
+
+    def restart_if_it_can(self) -> None:
+        """Restart; a start that fails is tried again by the next."""
+        with suppress(RebalancerError):
+            self.restart()
 
     def cycle(self, *, settle_s: float = 480, **more: Any) -> CycleResult:
         self.clock.advance(60)
@@ -102,13 +125,39 @@ class House:
     def limits(self, **changes: Any) -> None:
         self.targets = replace(self.targets, limits=replace(self.targets.limits, **changes))
 
-    def orders_per_intent(self) -> dict[str, int]:
-        """Return how many orders the exchange really holds for each of our client ids."""
-        counts: dict[str, int] = {}
-        for order in self.exchange.state.orders.values():
-            counts[order.client_order_id] = counts.get(order.client_order_id, 0) + 1
-        return counts
+    @property
+    def records(self) -> tuple[IntentRecord, ...]:
+        """Return every intent that the journal knows, oldest first."""
+        return tuple(self.journal.state.intents.values())
+
+    def states(self) -> list[str]:
+        return [record.state.value for record in self.records]
+
+    def kinds(self, run_id: str = "") -> list[str]:
+        return [row.kind.value for row in self.journal.rows(run_id=run_id)]
+
+    def payloads(self, kind: Kind) -> list[dict[str, Any]]:
+        return [json.loads(row.payload_text) for row in self.journal.rows(kinds=(kind,))]
+
+    def outcomes(self, event: Event) -> list[Row]:
+        rows = self.journal.rows(kinds=(Kind.OUTCOME,))
+        return [row for row in rows if json.loads(row.payload_text)["event"] == event]
+
+    def orders_of(self, client_order_id: str) -> list[SimOrder]:
+        """Return what the exchange really holds under one of our ids."""
+        return [order for order in self.exchange.state.orders.values() if order.client_order_id == client_order_id]
+
+    def now_ms(self) -> int:
+        return int(self.clock.now().timestamp() * 1000)
 
     def held(self, asset: str) -> Decimal:
         wallet = self.user.wallet(asset.lower())
         return wallet.trade + wallet.frozen
+
+    def booked(self, start: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """Return what the journal says is held by now of what was held at the start."""
+        sums = dict(start)
+        for record in self.records:
+            for asset, change in balance_changes(record, record.asset, self.targets.quote).items():
+                sums[asset] = sums.get(asset, Decimal(0)) + change
+        return sums

@@ -25,6 +25,7 @@ ALLOWED = {
     "client-order": 50,
     "open-orders": 50,
     "order-search": 50,
+    "order-history": 20,
     "order-fills": 50,
     "fee-rate": 50,
     # 4000 in 5 minutes per address; the books of a cycle are asked for together, so the window is kept wide open.

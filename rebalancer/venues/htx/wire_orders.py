@@ -135,3 +135,9 @@ def _fill_of(row: Fields, codes: CodeMap) -> Fill:
 
 def _odd_type(kind: str) -> Side:
     raise MalformedReply(f"matchresults: order type {kind!r}")
+
+
+def next_time(payload: dict[str, Any]) -> str | None:
+    """Return where a cut order history goes on, in milliseconds, or None for the last page."""
+    fields = Fields("order-history", payload)
+    return str(fields.whole("next-time")) if "next-time" in fields else None

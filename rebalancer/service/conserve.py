@@ -1,0 +1,84 @@
+"""Balances against our own fills: while a plan is under way, whatever else moved them stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from rebalancer.core.model import Balance
+from rebalancer.core.money import ZERO
+from rebalancer.core.reasons import Deny
+from rebalancer.errors import VenueError
+from rebalancer.journal.fold import IntentRecord, balance_changes
+from rebalancer.service.reconcile import look_for_twins
+from rebalancer.service.shell import Progress, Shell, Step
+
+BALANCE_LAG_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # waits between looks: HTX clears a little after it matches
+BALANCE_TOLERANCE = Decimal("0.0001")  # of what was traded: HTX rounds fees; a hand trade is larger
+
+
+class PlanStopped(Exception):
+    """The rest of a plan is not sent; the text says why."""
+
+
+@dataclass
+class Expected:
+    """What the account must hold by the snapshot and our fills since, in totals by asset."""
+
+    totals: dict[str, Decimal]
+    traded: dict[str, Decimal] = field(default_factory=dict)  # by asset, the sum of what our fills moved
+
+    def book(self, record: IntentRecord, quote: str) -> None:
+        """Take in what a settled order did."""
+        for asset, change in balance_changes(record, record.asset, quote).items():
+            if asset in self.totals:
+                self.totals[asset] += change
+                self.traded[asset] = self.traded.get(asset, ZERO) + abs(change)
+
+    def differing(
+        self, assets: Sequence[str], balances: Mapping[str, Balance], *, exact: bool = False
+    ) -> tuple[str, ...]:
+        """Return those of `assets` whose balance our fills do not explain; a missing row explains nothing."""
+        return tuple(a for a in assets if a not in balances or not self._explains(a, balances[a].total, exact=exact))
+
+    def _explains(self, asset: str, held: Decimal, *, exact: bool) -> bool:
+        tolerance = ZERO if exact else self.traded.get(asset, ZERO) * BALANCE_TOLERANCE
+        return abs(held - self.totals[asset]) <= tolerance
+
+
+def require_explained(shell: Shell, expected: Expected, assets: Sequence[str], run_id: str, *, exact: bool) -> None:
+    """Read the balances, again while they may lag, until all `assets` agree; PlanStopped when they never do."""
+    balances: Mapping[str, Balance] = {}
+    differing: tuple[str, ...] = ()
+    for pause_s in BALANCE_LAG_S if assets else ():
+        shell.clock.sleep(pause_s)
+        try:
+            balances = shell.venue.fetch_balances(shell.account_id)
+        except VenueError as exc:
+            raise PlanStopped(f"the balances cannot be read after an order: {exc}") from exc
+        differing = expected.differing(assets, balances, exact=exact)
+        if not differing:
+            return
+    if differing:
+        raise moved(shell, expected, differing, balances, run_id)
+
+
+def moved(
+    shell: Shell, expected: Expected, differing: Sequence[str], balances: Mapping[str, Balance], run_id: str
+) -> PlanStopped:
+    """Return the end of a plan whose balances our fills do not explain.
+
+    Somebody else moved them, or a second order of one of our ids did: that is looked for, and halts.
+    """
+    for record in shell.journal.state.intents.values():
+        if record.run_id == run_id and record.venue_order_id:
+            try:
+                look_for_twins(shell, record)
+            except VenueError as exc:
+                shell.say(Progress(Step.WARNING, f"the orders of {record.symbol} cannot be listed now: {exc}"))
+    held = ", ".join(
+        f"{a} is {balances[a].total if a in balances else 'without a row'}, our own fills explain {expected.totals[a]}"
+        for a in differing
+    )
+    return PlanStopped(f"{Deny.BALANCE_MOVED}: {held}; planned afresh next")

@@ -1,0 +1,93 @@
+"""`serve` as systemd runs it: ready, one cycle a slot, a clean end, one instance."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import ACCESS_KEY, BALANCES, SECRET_KEY, Home, rebalancer
+from tests.simulator.loopback import running_exchange
+
+RATE = 60.0  # a minute's slot a second
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[str]:
+    options = ("--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--balances", BALANCES)
+    more = ("--state", str(tmp_path / "exchange.json"), "--clock-rate", f"{RATE:g}", "--speed", "0.000001")
+    with running_exchange(*options, *more) as (url, _):
+        yield url
+
+
+@contextmanager
+def serving(home: Home, url: str, *words: str, live: bool = False) -> Iterator[subprocess.Popen[str]]:
+    place = str(home.folder / f"notify-{len(list(home.folder.glob('notify*')))}")
+    environ = home.environment(url, live=live, rate=RATE, NOTIFY_SOCKET=place)
+    command = [sys.executable, "-m", "rebalancer", "serve", *words]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(place)
+        supervisor.settimeout(60)
+        process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            while not supervisor.recv(4096).startswith(b"READY=1"):
+                pass
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+def line_with(process: subprocess.Popen[str], words: str) -> str:
+    """Return the first log line that holds some words; the process ends without it is a failure."""
+    assert process.stderr is not None
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if words in line:
+            return line
+    raise AssertionError(f"no {words!r} in the log: {''.join(seen)}")
+
+
+def test_serve_runs_slot_after_slot_and_ends_cleanly_on_sigterm(tmp_path: Path, exchange: str) -> None:
+    home = Home(tmp_path)
+    with serving(home, exchange) as process:
+        first, second = line_with(process, "event='cycle'"), line_with(process, "event='cycle'")
+        assert "mode='dry-run'" in first and first.split("id=")[1][:30] != second.split("id=")[1][:30]
+        second_instance = rebalancer(home.environment(exchange, live=False, rate=RATE), "run")
+        assert second_instance.returncode == 11, second_instance.stderr
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_live_serve_trades_and_what_it_did_is_in_its_history(tmp_path: Path, exchange: str) -> None:
+    home = Home(tmp_path)
+    with serving(home, exchange, "--live", live=True) as process:
+        line_with(process, "filled=4")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    shown = rebalancer(home.environment(exchange, rate=RATE), "history")
+    assert shown.returncode == 0 and "filled" in shown.stdout, shown.stdout
+
+
+def test_a_bad_file_is_78_at_the_start_and_the_last_good_one_later(tmp_path: Path, exchange: str) -> None:
+    home = Home(tmp_path)
+    good = home.targets.read_text(encoding="utf-8")
+    home.targets.write_text(good.replace("BTC = 35", "BTC = 36"), encoding="utf-8")
+    refused = rebalancer(home.environment(exchange, live=False, rate=RATE), "serve")
+    assert refused.returncode == 78 and "targets.toml:3: weights: weights sum to 101" in refused.stderr, refused.stderr
+    home.targets.write_text(good, encoding="utf-8")
+    with serving(home, exchange) as process:
+        line_with(process, "event='cycle'")
+        home.targets.write_text(good.replace("LINK", "LIN K"), encoding="utf-8")
+        assert "targets.toml" in line_with(process, "targets_bad")
+        line_with(process, "event='cycle'")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0

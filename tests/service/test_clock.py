@@ -1,0 +1,56 @@
+"""The real clock: aware, never going back, and waking its sleepers when told to stop."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from threading import Thread
+
+import pytest
+
+from rebalancer.service.clock import SystemClock
+
+AN_HOUR_S = 3600.0
+PATIENCE_S = 30
+
+
+def test_wall_time_is_aware_and_in_utc() -> None:
+    assert SystemClock().now().tzinfo is UTC
+
+
+def test_monotonic_time_never_goes_back() -> None:
+    clock = SystemClock()
+    seen = [clock.monotonic_s() for _ in range(100)]
+    assert seen == sorted(seen)
+
+
+def test_sleepers_wake_when_told_to_stop_and_nobody_sleeps_after_it() -> None:
+    clock = SystemClock()
+    sleepers = [Thread(target=clock.sleep, args=(AN_HOUR_S,), daemon=True) for _ in range(3)]
+    for sleeper in sleepers:
+        sleeper.start()
+    clock.stop()
+    for sleeper in sleepers:
+        sleeper.join(PATIENCE_S)
+        assert not sleeper.is_alive()
+    clock.sleep(AN_HOUR_S)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -AN_HOUR_S])
+def test_no_time_left_is_no_sleep(seconds: float) -> None:
+    SystemClock().sleep(seconds)
+
+
+def test_fast_clock_is_ahead_of_the_real_one_by_its_rate() -> None:
+    fast, real = SystemClock(rate=1e6), SystemClock()
+    began = fast.now()
+    while fast.now() - began < timedelta(days=1):
+        pass
+    assert fast.now() - real.now() > timedelta(hours=23)
+    fast.sleep(AN_HOUR_S)
+    assert fast.monotonic_s() > real.monotonic_s()
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0])
+def test_time_that_stands_still_or_runs_back_is_refused(rate: float) -> None:
+    with pytest.raises(AssertionError):
+        SystemClock(rate)

@@ -1,0 +1,245 @@
+"""A plan carried out: written down before it is sent, never more than planned, stopped by any doubt."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from rebalancer.core.model import Side
+from rebalancer.core.plan import Plan
+from rebalancer.core.reasons import Deny
+from rebalancer.journal.rows import Kind
+from rebalancer.service.cycle import CycleResult, CycleStatus
+from rebalancer.service.shell import Step
+from rebalancer.simulator.exchange import ExchangeOptions
+from tests.service.house import House
+from tests.service.truth import must_be_settled, must_hold
+
+TINY = Decimal("0.00000001")
+TWO_SELLS = {"BTC": Decimal("0.5"), "ETH": Decimal(10), "SOL": Decimal(5), "USDT": Decimal(200)}
+
+
+def at_step(house: House, step: Step, action: Any) -> None:
+    """Act once, when the cycle says that it reached a step."""
+
+    def hear(progress: Any) -> None:
+        if progress.step is step:
+            house.on_progress = lambda _progress: None
+            action()
+
+    house.on_progress = hear
+
+
+def plan_of(result: CycleResult) -> Plan:
+    assert result.plan is not None
+    return result.plan
+
+
+def test_intent_and_sending_are_on_disk_at_the_instant_a_place_call_leaves(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    checked: list[str] = []
+
+    def check(request: httpx.Request) -> None:
+        if request.method != "POST":
+            return
+        body = json.loads(request.read())
+        database = sqlite3.connect(tmp_path / "journal.db")
+        rows = database.execute("SELECT kind, run_id, intent_seq, payload FROM journal ORDER BY seq DESC").fetchall()
+        database.close()
+        kind, run, number, payload = rows[0]
+        sending = json.loads(payload)
+        assert (kind, sending["symbol"], sending["amount"]) == ("SENDING", body["symbol"], body["amount"])
+        assert f"{sending['side']}-market" == body["type"]
+        intents = [json.loads(row[3]) for row in rows if row[:3] == ("INTENT", run, number)]
+        assert [intent["client_order_id"] for intent in intents] == [body["client-order-id"]]
+        checked.append(body["client-order-id"])
+
+    house.wire.before = check
+    house.cycle()
+    assert len(checked) == len(set(checked)) == len(house.records) > 1
+
+
+def test_plan_and_all_its_intents_become_durable_together(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    written: list[list[str]] = []
+    append = house.journal.append
+
+    def spy(*entries: Any) -> Any:
+        written.append([entry.kind.value for entry in entries])
+        return append(*entries)
+
+    house.journal.append = spy  # type: ignore[method-assign]
+    legs = plan_of(house.cycle()).legs
+    assert ["PLAN", *["INTENT"] * len(legs)] in written
+
+
+def test_buys_are_never_larger_than_planned_nor_than_the_cash_that_is_there(tmp_path: Path) -> None:
+    house = House(tmp_path, balances={"BTC": Decimal(1), "ETH": Decimal(0), "SOL": Decimal(0), "USDT": Decimal(15)})
+    house.set_faults("partial@place=1x1")
+    cash: list[Decimal] = []
+    house.wire.before = lambda request: (
+        cash.append(house.user.wallet("usdt").trade) if request.method == "POST" else None
+    )
+    legs = {leg.symbol: leg for leg in plan_of(house.cycle()).legs}
+    buys = [(post, free) for post, free in zip(house.wire.posts, cash, strict=True) if post["type"] == "buy-market"]
+    assert buys
+    assert any(Decimal(post["amount"]) < legs[post["symbol"]].size.value for post, _ in buys)
+    for post, free in buys:
+        assert Decimal(post["amount"]) <= min(free, legs[post["symbol"]].size.value), post
+    must_hold(house)
+
+
+def test_partial_fill_is_partial_and_only_the_remainder_is_planned_next(tmp_path: Path) -> None:
+    house = House(tmp_path, faults="partial@place=1x1")
+    first = plan_of(house.cycle()).legs[0]
+    assert first.side is Side.SELL
+    record = house.records[0]
+    assert record.state.value == "partial"
+    assert record.sent_amount is not None and 0 < record.filled_quantity < record.sent_amount
+    again = [leg for leg in plan_of(house.cycle()).legs if leg.symbol == first.symbol]
+    assert all(leg.size.value <= (first.size.value - record.filled_quantity) * Decimal("1.02") for leg in again)
+    must_be_settled(house)
+
+
+def test_first_plan_ever_sends_its_smallest_leg_alone(tmp_path: Path) -> None:
+    house = House(tmp_path, balances=dict(TWO_SELLS))
+    calls: list[int] = []
+    house.wire.after_post(lambda: calls.append(len(house.wire.calls)))
+    sells = [leg for leg in plan_of(house.cycle()).legs if leg.side is Side.SELL]
+    assert len(sells) == 2
+    smallest = min(sells, key=lambda leg: leg.notional_quote)
+    assert house.wire.posts[0]["symbol"] == smallest.symbol
+    between = house.wire.calls[calls[0] :]
+    until_next = between[: next(i for i, call in enumerate(between) if call.startswith("POST"))]
+    assert sum("/balance" in call for call in until_next) == 2  # once for the proof, once for the next leg
+
+
+def test_after_the_first_order_ever_even_a_tiny_difference_stops_the_plan(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.wire.after_post(lambda: house.exchange.deposit(house.user, "BTC", TINY))
+    result = house.cycle()
+    assert len(house.wire.posts) == 1
+    assert Deny.BALANCE_MOVED in result.text and "BTC" in result.text
+    must_be_settled(house)
+
+
+def test_rejected_first_order_leaves_the_next_one_alone_too(tmp_path: Path) -> None:
+    house = House(tmp_path, faults="rate_code@place=1x1", balances=dict(TWO_SELLS))
+    house.wire.after_post(lambda: house.exchange.deposit(house.user, "USDT", TINY), number=2)
+    result = house.cycle()
+    assert Deny.BALANCE_MOVED in result.text
+    assert len(house.wire.posts) == 2
+    assert house.states().count("rejected") == house.states().count("filled") == 1
+
+
+def test_missing_row_after_the_first_order_stops_the_plan_by_name(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.wire.after_post(lambda: house.set_faults("missing_row@balance"))
+    result = house.cycle()
+    assert Deny.BALANCE_MOVED in result.text and "without a row" in result.text
+    assert len(house.wire.posts) == 1
+    must_hold(house)
+
+
+@pytest.mark.parametrize(("asset", "amount"), [("USDT", 50), ("USDT", -50), ("BTC", "0.01")])
+def test_coins_moved_by_others_before_a_leg_stop_the_plan_and_the_next_plans_afresh(
+    asset: str, amount: int | str, tmp_path: Path
+) -> None:
+    house = House(tmp_path)
+    at_step(house, Step.PLANNED, lambda: house.exchange.deposit(house.user, asset, Decimal(amount)))
+    result = house.cycle()
+    assert result.status is CycleStatus.WORK_LEFT
+    assert Deny.BALANCE_MOVED in result.text and asset in result.text
+    assert not house.wire.posts
+    assert set(house.states()) == {"abandoned"}
+    assert house.cycle().status is CycleStatus.DONE
+
+
+def test_hand_trade_between_two_legs_stops_the_rest(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    sell = ("btcusdt", "sell-market", Decimal("0.02"))
+    at_step(house, Step.SETTLED, lambda: house.exchange.place_by_hand(house.user, *sell, house.now_ms()))
+    assert Deny.BALANCE_MOVED in house.cycle().text
+    assert len(house.wire.posts) == 1
+    assert house.states() == ["filled", "abandoned", "abandoned"]
+    must_be_settled(house)
+
+
+def test_coins_moved_during_the_last_leg_are_noticed_at_the_end(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.wire.after_post(lambda: house.exchange.deposit(house.user, "USDT", Decimal(100)), number=3)
+    result = house.cycle()
+    assert set(house.states()) == {"filled"} and Deny.BALANCE_MOVED in result.text
+    assert result.status is CycleStatus.WORK_LEFT
+
+
+def test_stale_plan_is_not_sent(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    at_step(house, Step.PLANNED, lambda: house.clock.advance(301))
+    assert "older than 300 s" in house.cycle().text
+    assert not house.wire.posts
+
+
+def test_leg_that_became_dear_is_denied_and_the_others_go_on(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    thin = {"level_quote": Decimal(1)}
+    at_step(house, Step.PLANNED, lambda: house.exchange.market.change_spec("ethusdt", **thin))
+    house.cycle()
+    states = {record.symbol: record.state.value for record in house.records}
+    assert states == {"btcusdt": "filled", "ethusdt": "denied", "solusdt": "filled"}
+
+
+def test_precision_refusal_of_a_buy_teaches_the_amount_precision_for_good(tmp_path: Path) -> None:
+    house = House(tmp_path, options=ExchangeOptions(buy_precision="amount"))
+    house.wire.before_post(lambda: house.exchange.market.change_spec("ethusdt", amount_precision=1), number=2)
+    house.cycle()
+    assert house.states().count("rejected") == 1
+    house.restart()
+    assert house.journal.state.amount_precision_symbols == {"ethusdt"}
+    must_be_settled(house)
+
+
+def test_refused_key_ends_the_plan(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.wire.before_post(lambda: setattr(house.user, "permissions", ("readOnly",)))
+    result = house.cycle()
+    assert "does not accept the key" in result.text
+    assert house.states() == ["rejected", "abandoned", "abandoned"]
+    assert len(house.wire.posts) == 1
+
+
+def test_lack_of_balance_is_a_rejection_of_the_order_and_not_of_the_key(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.wire.before_post(lambda: house.exchange.deposit(house.user, "BTC", Decimal("-0.45")))
+    result = house.cycle()
+    assert "key" not in result.text
+    assert "account-frozen-balance-insufficient-error" in house.records[0].text
+    must_be_settled(house)
+
+
+def test_connection_that_never_was_abandons_the_intent_and_blocks_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path)
+
+    def refuse(request: httpx.Request) -> None:
+        if request.method == "POST":
+            raise httpx.ConnectError("refused", request=request)
+
+    house.wire.before = refuse
+    result = house.cycle()
+    assert "not sent" in result.text
+    assert set(house.states()) == {"abandoned"}
+    assert not house.wire.posts
+    assert house.journal.state.usage(house.clock.now(), "").orders == 0
+
+
+def test_clock_that_jumps_before_an_order_stops_the_plan(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    at_step(house, Step.PLANNED, lambda: house.set_faults("clock_skew@timestamp"))
+    assert Deny.CLOCK_SKEW in house.cycle().text
+    assert not house.wire.posts and not house.payloads(Kind.SENDING)

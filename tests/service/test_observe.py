@@ -1,0 +1,86 @@
+"""One coherent look: all of it or none, and what the exchange does not list is absent rather than zero."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from rebalancer.core.model import Account
+from rebalancer.core.reasons import Deny
+from rebalancer.errors import AuthCause, AuthFailed, VenueError
+from rebalancer.service.cycle import CycleStatus
+from rebalancer.service.observe import Observation, choose_account, observe
+from tests.core.builders import targets
+from tests.service.house import ACCOUNT, DRIFTED, LIVE_LIMITS, WEIGHTS, House
+
+READS = ("market-symbols", "tickers", "balance", "fee-rate", "market-status", "depth")
+SPOT = Account("7", "spot", working=True)
+OTHERS = (
+    Account("1", "point", working=True),
+    Account("8", "spot", working=False),
+    Account("9", "margin", working=True),
+)
+
+
+def look(house: House) -> Observation:
+    return observe(house.shell.venue, house.shell.gather, house.targets, ACCOUNT)
+
+
+def test_snapshot_holds_every_target_and_nothing_that_is_empty(tmp_path: Path) -> None:
+    start = {**DRIFTED, "DOGE": Decimal(5)}
+    snapshot = look(House(tmp_path, balances=start)).snapshot
+    assert {asset: held.total for asset, held in snapshot.balances.items()} == start
+    for kept in (snapshot.rules, snapshot.books, snapshot.tickers, snapshot.fees):
+        assert set(kept) == set(WEIGHTS) - {"USDT"}
+
+
+def test_target_that_is_not_held_is_a_zero_row(tmp_path: Path) -> None:
+    snapshot = look(House(tmp_path, balances={"USDT": Decimal(1)})).snapshot
+    assert snapshot.balances["BTC"].total == 0
+
+
+@pytest.mark.parametrize("endpoint", READS)
+@pytest.mark.parametrize("fault", ["html_502", "html_200", "truncated", "lost_reply", "http_429", "redirect"])
+def test_one_failed_read_fails_the_whole_look(endpoint: str, fault: str, tmp_path: Path) -> None:
+    house = House(tmp_path, faults=f"{fault}@{endpoint}")
+    with pytest.raises(VenueError):
+        look(house)
+
+
+@pytest.mark.parametrize("endpoint", READS)
+def test_read_that_fails_for_a_moment_is_repeated(endpoint: str, tmp_path: Path) -> None:
+    house = House(tmp_path)
+    calm = look(house).snapshot
+    house.set_faults(f"html_502@{endpoint}=1x1")
+    again = look(house).snapshot
+    assert (again.balances, again.rules, again.fees) == (calm.balances, calm.rules, calm.fees)
+
+
+@pytest.mark.parametrize(("coin", "code"), [("NOSUCH", Deny.SYMBOL_MISSING), ("BTC3L", Deny.LEVERAGED_TOKEN)])
+def test_target_that_cannot_be_had_is_refused_by_name(coin: str, code: Deny, tmp_path: Path) -> None:
+    house = House(tmp_path, targets=targets({"BTC": 50, coin: 30, "USDT": 20}, limits=LIVE_LIMITS))
+    result = house.cycle()
+    assert result.status is CycleStatus.REFUSED
+    assert result.plan is not None and (code, coin) in {(denial.code, denial.asset) for denial in result.plan.denials}
+    assert not house.wire.posts
+
+
+def test_unlisted_target_does_not_hide_what_is_known_of_the_others(tmp_path: Path) -> None:
+    house = House(tmp_path, targets=targets({"BTC": 50, "NOSUCH": 30, "USDT": 20}))
+    snapshot = look(house).snapshot
+    assert set(snapshot.rules) == set(snapshot.fees) == set(snapshot.books) == {"BTC"}
+
+
+def test_account_is_the_pinned_one_or_the_first_that_works() -> None:
+    accounts = (*OTHERS, SPOT, Account("6", "spot", working=True))
+    assert choose_account(accounts, None) == "7"
+    assert choose_account(accounts, "6") == "6"
+
+
+@pytest.mark.parametrize(("accounts", "pinned"), [(OTHERS, None), ((*OTHERS, SPOT), "8"), ((SPOT,), "1"), ((), None)])
+def test_without_a_working_spot_account_there_is_none(accounts: tuple[Account, ...], pinned: str | None) -> None:
+    with pytest.raises(AuthFailed) as caught:
+        choose_account(accounts, pinned)
+    assert caught.value.cause is AuthCause.ACCOUNT

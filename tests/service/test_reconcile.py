@@ -1,0 +1,216 @@
+"""What became of an order whose answer never came: found, proven absent by four things together, or handed over."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from rebalancer.core.canonical import parse_moment
+from rebalancer.core.orders import Event
+from rebalancer.errors import GuardTripped
+from rebalancer.journal import records
+from rebalancer.journal.fold import IntentRecord
+from rebalancer.journal.rows import Kind
+from rebalancer.service.cycle import CycleStatus
+from rebalancer.service.reconcile import resolve, resolve_once
+from rebalancer.simulator.mishaps import LATE_MS
+from rebalancer.simulator.state import SimOrder
+from tests.service.house import House
+from tests.service.truth import must_be_settled, must_hold
+
+GRACE_S = 420
+
+
+def unknown(folder: Path, fault: str = "lost_request") -> House:
+    """Return a house whose first place call had no answer."""
+    house = House(folder, faults=f"{fault}@place=1x1")
+    house.cycle(settle_s=0)
+    assert house.states()[0] == "unknown"
+    return house
+
+
+def sole(house: House) -> IntentRecord:
+    return house.records[0]
+
+
+def signed_at(house: House) -> datetime:
+    signed = sole(house).signed_at
+    assert signed is not None
+    return signed
+
+
+def go_to(house: House, seconds: float) -> None:
+    """Move to so many seconds after signing."""
+    ahead = signed_at(house) + timedelta(seconds=seconds) - house.clock.now()
+    house.clock.advance(ahead.total_seconds())
+
+
+def hand_order(house: House) -> SimOrder:
+    """Sell by hand exactly what our lost order would have sold."""
+    amount = sole(house).sent_amount
+    assert amount is not None
+    return house.exchange.place_by_hand(house.user, sole(house).symbol, "sell-market", amount, house.now_ms())
+
+
+@pytest.mark.parametrize("step_s", [1, 7, 31, 60])
+def test_absence_needs_the_grace_and_two_answers_half_a_minute_apart_after_it(step_s: int, tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    go_to(house, GRACE_S - 5 * step_s)
+    while sole(house).state.value == "unknown":
+        house.clock.advance(step_s)
+        resolve_once(house.shell)
+    assert sole(house).state.value == "absent"
+    assert (house.clock.now() - signed_at(house)).total_seconds() >= GRACE_S + 30
+    answers = [
+        parse_moment(row.t_exch)
+        for row in house.journal.rows(kinds=(Kind.EVIDENCE,))
+        if parse_moment(row.t_exch) >= signed_at(house) + timedelta(seconds=GRACE_S)
+    ]
+    assert answers[-1] - answers[0] >= timedelta(seconds=30)
+    must_be_settled(house, step_s)
+
+
+def test_waiting_asks_at_the_deadline_and_half_a_minute_later_and_no_longer(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    assert resolve(house.shell, 480) == 0
+    assert GRACE_S + 30 <= (house.clock.now() - signed_at(house)).total_seconds() <= GRACE_S + 35
+
+
+def test_waiting_ends_when_told_to_stop(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    house.stop = True
+    before = house.clock.now()
+    assert resolve(house.shell, 480) == 1
+    assert house.clock.now() == before
+
+
+def test_machine_whose_clock_is_ahead_after_a_restart_does_not_conclude_absence_early(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    house.wrong_s = 3_600
+    house.restart()
+    for _ in range(4):
+        house.clock.advance(40)
+        resolve_once(house.shell)
+    assert sole(house).state.value == "unknown"
+    assert sole(house).not_found_at == ()
+
+
+def test_request_that_is_carried_out_late_is_found_and_not_declared_absent(tmp_path: Path) -> None:
+    house = unknown(tmp_path, "delayed_request")
+    go_to(house, LATE_MS / 1000 - 1)
+    assert resolve_once(house.shell) == 1
+    assert resolve(house.shell, 480) == 0
+    assert sole(house).state.value == "filled"
+    must_be_settled(house)
+
+
+def test_order_that_stays_invisible_for_a_while_is_found(tmp_path: Path) -> None:
+    house = unknown(tmp_path, "lost_reply")
+    order = next(iter(house.exchange.state.orders.values()))
+    order.visible_ms = house.now_ms() + 80_000
+    assert resolve_once(house.shell) == 1
+    assert resolve(house.shell, 480) == 0
+    assert sole(house).state.value == "filled"
+
+
+@pytest.mark.parametrize("hours", [1, 3, 9, 49, 24 * 6, 24 * 170])
+def test_executed_order_is_found_however_long_we_were_away(hours: int, tmp_path: Path) -> None:
+    house = unknown(tmp_path, "lost_reply")
+    house.clock.advance(hours * 3600)
+    assert house.restart() == 0
+    assert sole(house).state.value == "filled"
+    must_be_settled(house, hours)
+
+
+def test_intent_older_than_the_exchanges_memory_goes_to_the_owner(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    house.clock.advance(181 * 24 * 3600)
+    house.restart()
+    assert sole(house).state.value == "quarantined"
+
+
+@pytest.mark.parametrize("query", ["client-order", "open-orders", "order-search", "timestamp"])
+@pytest.mark.parametrize("fault", ["html_502", "lost_reply", "truncated", "http_429", "html_200"])
+def test_query_that_fails_is_not_an_answer(query: str, fault: str, tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    house.set_faults(f"{fault}@{query}")
+    assert resolve(house.shell, 900) == 1
+    assert sole(house).state.value == "unknown"
+    assert not house.payloads(Kind.EVIDENCE)
+    house.set_faults("")
+    assert resolve(house.shell, 480) == 0
+    assert sole(house).state.value == "absent"
+
+
+def test_balances_that_moved_forbid_the_conclusion_and_the_order_goes_to_the_owner(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    house.exchange.deposit(house.user, "USDT", Decimal("0.01"))
+    resolve(house.shell, 480)
+    assert sole(house).state.value == "quarantined"
+    assert "balances moved" in sole(house).text and "USDT" in sole(house).text
+
+
+def test_missing_balance_row_forbids_the_conclusion(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    house.set_faults("missing_row@balance")
+    resolve(house.shell, 480)
+    assert sole(house).state.value == "quarantined"
+    assert "no row" in sole(house).text
+
+
+def test_strange_order_of_our_side_and_amount_forbids_the_conclusion(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    order = hand_order(house)
+    resolve(house.shell, 480)
+    assert sole(house).state.value == "quarantined"
+    assert str(order.order_id) in sole(house).text
+
+
+def test_quarantined_order_blocks_every_plan_until_the_owner_says_what_it_was(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    house.exchange.deposit(house.user, "USDT", Decimal(1))
+    resolve(house.shell, 480)
+    for _ in range(3):
+        house.restart()
+        assert house.cycle().status is CycleStatus.OUTCOME_UNKNOWN
+    assert len(house.payloads(Kind.PLAN)) == 1
+    word = records.ack_intent(*sole(house).key, Event.ACK_ABSENT, who="owner", text="looked it up")
+    house.journal.append(word)
+    must_be_settled(house)
+
+
+@pytest.mark.parametrize("seen_by_id", [True, False])
+def test_two_orders_of_one_id_are_quarantined_and_halt_until_acknowledged(seen_by_id: bool, tmp_path: Path) -> None:
+    house = unknown(tmp_path, "lost_reply")
+    hand_order(house).client_order_id = sole(house).client_order_id
+    if not seen_by_id:
+        house.clock.advance(3 * 3600)
+    assert resolve_once(house.shell) == 1
+    assert sole(house).state.value == "quarantined"
+    with pytest.raises(GuardTripped, match="2 orders carry the id"):
+        house.cycle()
+    (halt,) = house.journal.state.halts
+    house.journal.append(
+        records.ack_halt(halt, "owner"),
+        records.ack_intent(*sole(house).key, Event.ACK_FILLED, who="owner", text="both were sold"),
+    )
+    assert house.cycle().plan is not None
+
+
+def test_order_with_our_id_and_another_amount_goes_to_the_owner(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    order = house.exchange.place_by_hand(house.user, "btcusdt", "sell-market", Decimal("0.001"), house.now_ms())
+    order.client_order_id = sole(house).client_order_id
+    resolve_once(house.shell)
+    assert sole(house).state.value == "quarantined"
+    assert "amount" in sole(house).text
+
+
+def test_nothing_is_ever_sent_while_resolving(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    resolve(house.shell, 900)
+    assert len(house.wire.posts) == 1
+    must_hold(house)

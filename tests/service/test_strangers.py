@@ -1,0 +1,90 @@
+"""Orders that the journal cannot explain: a clone's, an older journal's, another hand's, or against what it believed."""
+
+from __future__ import annotations
+
+import shutil
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from rebalancer.core.orders import Event
+from rebalancer.errors import GuardTripped
+from rebalancer.journal import records
+from tests.service.house import House
+
+
+def answer_halts(house: House) -> None:
+    for halt in tuple(house.journal.state.halts):
+        house.journal.append(records.ack_halt(halt, "owner"))
+
+
+def test_a_restored_backup_halts_over_the_orders_that_it_forgot_and_mints_no_id_again(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.close()
+    shutil.copy(tmp_path / "journal.db", tmp_path / "backup.db")
+    house.start()
+    house.cycle()
+    known = {order.client_order_id for order in house.exchange.state.orders.values()}
+    house.close()
+    shutil.copy(tmp_path / "backup.db", tmp_path / "journal.db")
+    house.start()
+    with pytest.raises(GuardTripped, match="does not know it"):
+        house.cycle()
+    assert len(house.exchange.state.orders) == len(known)
+    answer_halts(house)
+    house.exchange.deposit(house.user, "BTC", Decimal("0.4"))
+    house.cycle()
+    posted = {post["client-order-id"] for post in house.wire.posts[len(known) :]}
+    assert posted and not posted & known
+
+
+def test_a_cloned_machine_beside_us_is_noticed_at_the_next_slot(tmp_path: Path) -> None:
+    (tmp_path / "ours").mkdir()
+    house = House(tmp_path / "ours")
+    house.cycle()
+    shutil.copytree(tmp_path / "ours", tmp_path / "clone")
+    ours, folder = house.journal, house.folder
+    house.folder = tmp_path / "clone"
+    house.start()
+    house.exchange.deposit(house.user, "BTC", Decimal("0.4"))
+    house.cycle()
+    house.close()
+    house.folder, house.journal = folder, ours
+    house.restart()
+    with pytest.raises(GuardTripped, match="carries our prefix"):
+        house.cycle()
+
+
+def test_orders_by_hand_are_left_alone_until_they_are_more_than_a_hand_makes(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.cycle()
+    for count in range(1, 5):
+        house.exchange.place_by_hand(house.user, "btcusdt", "buy-market", Decimal(20), house.now_ms())
+        house.clock.advance(1)
+        if count <= 3:
+            house.cycle()
+    with pytest.raises(GuardTripped, match="not sent by this service"):
+        house.cycle()
+    answer_halts(house)
+    house.cycle()
+    house.clock.advance(3600)
+    assert house.cycle().plan is not None, "an answered halt must not come back as the day moves on"
+
+
+def test_an_order_that_exists_against_what_was_believed_is_quarantined_and_halts(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.cycle()
+    record = house.records[0]
+    order = house.orders_of(record.client_order_id)[0]
+    house.exchange.deposit(house.user, "BTC", Decimal("0.4"))
+    house.set_faults("system_error_refused@place=1x1")
+    house.cycle(settle_s=0)
+    unknown = next(each for each in house.records if each.state == "unknown")
+    house.journal.append(
+        records.outcome(unknown.run_id, unknown.intent_seq, Event.PROVE_ABSENT, text="wrongly"),
+    )
+    order.client_order_id = unknown.client_order_id
+    with pytest.raises(GuardTripped, match="but its intent was absent"):
+        house.cycle()
+    assert house.journal.state.intents[unknown.key].state == "quarantined"
