@@ -1,0 +1,51 @@
+"""Which faults strike where, and how often. A kind that never fires in a long run fails the run."""
+
+from __future__ import annotations
+
+import random
+
+# Any call: what networks and gateways do.
+ANYWHERE = {
+    "connect_error": 2, "lost_request": 2, "lost_reply": 3, "delayed_reply": 2, "http_429": 2, "rate_code": 2,
+    "html_502": 2, "html_200": 1, "truncated": 2, "redirect": 1, "nan": 1, "empty": 1, "gateway_error": 1,
+    "timeout_code": 1, "storm_429": 0.3,
+}  # fmt: skip
+# The place call: what may become of an order that we do not hear of, or hear wrongly.
+PLACE = {
+    "lost_request": 3, "lost_reply": 5, "delayed_request": 5, "delayed_reply": 3, "system_error_executed": 3,
+    "system_error_refused": 2, "gateway_executed": 2, "http_429": 1, "rate_code": 1, "html_502": 2, "html_200": 1,
+    "truncated": 2, "redirect": 1, "connect_error": 2, "ok_without_id": 1, "unlisted_code": 1, "invisible": 5,
+    "duplicate": 0.7, "partial": 4, "breaker": 2, "late_fill": 4, "auction": 1,
+}  # fmt: skip
+BALANCE = {"balance_lag": 4, "missing_row": 2, "empty_list": 1}
+LOOKUP = {"blind": 6}
+# About prices and listings, for a whole cycle.
+LIES = {
+    "zero_price": 2, "one_sided": 2, "frozen_price": 2, "times_ten": 2, "depeg": 1.5, "halted": 1, "cancel_only": 1,
+}  # fmt: skip
+# What people, machines and disks do between and during cycles.
+HANDS = (
+    "crash", "clock_step", "disk_full", "restored_backup", "hand_trade", "deposit", "withdrawal", "targets_edited",
+    "paused", "delisted", "twin", "volatile_jump",
+)  # fmt: skip
+PLACE_ODDS, READ_ODDS, LIE_ODDS = 0.35, 0.115, 0.10
+
+KINDS = frozenset({*ANYWHERE, *PLACE, *BALANCE, *LOOKUP, *LIES, *HANDS})
+
+
+def draw(rng: random.Random, endpoint: str) -> str:
+    """Return the fault that strikes one call, or an empty text."""
+    if endpoint == "place":
+        return _pick(rng, PLACE) if rng.random() < PLACE_ODDS else ""
+    if rng.random() >= READ_ODDS:
+        return ""
+    table = ANYWHERE | (BALANCE if endpoint == "balance" else LOOKUP if endpoint == "client-order" else {})
+    return _pick(rng, table)
+
+
+def draw_lie(rng: random.Random) -> str:
+    return _pick(rng, LIES) if rng.random() < LIE_ODDS else ""
+
+
+def _pick(rng: random.Random, table: dict[str, float]) -> str:
+    return rng.choices(list(table), list(table.values()))[0]

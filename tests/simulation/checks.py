@@ -1,0 +1,227 @@
+"""The invariants, from outside: the exchange's truth, the bytes on the wire and the rows on disk, read by other eyes."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from rebalancer.core.targets import Targets
+from rebalancer.journal.fold import JournalState, fold
+from rebalancer.journal.store import Journal
+from rebalancer.simulator.state import SimOrder
+from tests.simulation.disk import Disk
+from tests.simulation.network import Post
+from tests.simulation.world import EPOCH, SPOT, Violation, World
+
+PREFIX = "rb1-"
+OPEN = {"sending", "acked", "unknown", "quarantined"}
+NEVER = {"rejected", "absent", "abandoned", "denied"}
+DAY = timedelta(hours=24)
+FRESH_MS, PLAN_AGE_MS = 15_000, 300_000
+# A twin of the state machine on purpose: the checker must not believe the code under test.
+NEXT = {
+    "close": "abandoned", "deny": "denied", "accept": "acked", "reject": "rejected", "not_sent": "abandoned",
+    "lose_sight": "unknown", "find": "acked", "fill": "filled", "part": "partial", "cancel": "canceled",
+    "prove_absent": "absent", "quarantine": "quarantined", "ack_filled": "filled", "ack_partial": "partial",
+    "ack_absent": "absent",
+}  # fmt: skip
+
+
+def must(holds: object, invariant: str, text: str) -> None:
+    if not holds:
+        raise Violation(f"{invariant}: {text}")
+
+
+@dataclass
+class Known:
+    """One intent as its rows tell it."""
+
+    cid: str
+    symbol: str
+    side: str
+    amount: Decimal
+    state: str = "planned"
+    sending: dict[str, Any] | None = None
+    filled: Decimal = Decimal(0)
+    quote: Decimal = Decimal(0)
+    run: str = ""
+
+
+@dataclass
+class Checker:
+    """Follows one disk and all that was sent."""
+
+    world: World
+    disk: Disk
+    targets: Targets
+    intents: dict[tuple[str, int], Known] = field(default_factory=dict)
+    posts: list[Post] = field(default_factory=list)
+    halts: dict[int, str] = field(default_factory=dict)
+    paused: bool = False
+    forgiven: set[str] = field(default_factory=set)  # client ids that an older disk or a twin forgot
+    seen_seq: int = 0
+    plans: int = 0
+    refused: int = 0
+    rows_in_cycle: int = 0
+    plan_rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    states: Counter[str] = field(default_factory=Counter)
+
+    def read_rows(self) -> None:
+        """Take in what became durable since; I12 and the intents' own moves are checked on the way."""
+        for seq, run, number, kind, payload_text, _ in self.disk.rows(self.seen_seq):
+            self.seen_seq = seq
+            self.rows_in_cycle += 1
+            self._take(kind, run, number, json.loads(payload_text), seq)
+
+    def _take(self, kind: str, run: str, number: int | None, payload: dict[str, Any], seq: int) -> None:
+        key = (run, number or 0)
+        if kind == "PLAN":
+            self.plans += 1
+            self.plan_rows[run] = payload
+            if payload["mode"] == "live":
+                waiting = [known.cid for known in self.intents.values() if known.state in OPEN]
+                must(not waiting, "I12", f"a plan while {waiting} are open")
+        elif kind == "INTENT":
+            must(key not in self.intents, "I3", f"{key} planned twice")
+            known = Known(payload["client_order_id"], payload["symbol"], payload["side"], Decimal(payload["amount"]))
+            must(known.cid not in {k.cid for k in self.intents.values()}, "I1", f"id {known.cid} minted twice")
+            known.run = run
+            self.intents[key] = known
+        elif kind == "SENDING":
+            known = self.intents[key]
+            must(known.state == "planned", "I2", f"{known.cid} is sent again from {known.state}")
+            must(Decimal(payload["amount"]) <= known.amount, "I10", f"{known.cid} grew to {payload['amount']}")
+            known.state, known.sending = "sending", payload
+        elif kind == "HALT":
+            self.halts[seq] = payload["code"]
+        elif kind == "OUTCOME" or (kind == "ACK" and "event" in payload):
+            known = self.intents[key]
+            known.state = NEXT[payload["event"]]
+            self.states[known.state] += 1
+            known.filled = Decimal(payload.get("filled_quantity", known.filled))
+            known.quote = Decimal(payload.get("filled_quote", known.quote))
+        elif kind == "ACK":
+            self.halts.pop(payload["halt"], None)
+
+    def at_post(self, post: Post, read_ms: dict[str, int]) -> None:
+        """Judge one place call at the instant its bytes leave."""
+        self.read_rows()
+        body = post.body
+        cid = body["client-order-id"]
+        must(all(p.body["client-order-id"] != cid for p in self.posts), "I2", f"{cid} was posted twice")
+        self.posts.append(post)
+        known = next((k for k in self.intents.values() if k.cid == cid), None)
+        must(known is not None and known.state == "sending", "I3", f"{cid} is on the wire and not SENDING on disk")
+        assert known is not None and known.sending is not None
+        must(not self.paused and not self.halts, "I14", f"{cid} sent while paused or halted {self.halts}")
+        self._wire_equals_intent(body, known)
+        self._fresh(known, read_ms)
+        self._within_caps(known)
+
+    def _wire_equals_intent(self, body: dict[str, Any], known: Known) -> None:
+        sending = known.sending or {}
+        must(body["amount"] == sending["amount"], "I17", f"wire {body['amount']}, journal {sending['amount']}")
+        must(body["symbol"] == sending["symbol"] == known.symbol, "I17", f"symbol {body['symbol']}")
+        must(body["type"] == f"{sending['side']}-market", "I17", f"type {body['type']}")
+        must(body["symbol"] in {f"{a.lower()}usdt" for a in self.targets.assets}, "I16", f"symbol {body['symbol']}")
+        must(body["account-id"] == SPOT and body["source"] == "spot-api", "I16", f"{body}")
+        must(body.get("self-match-prevent") == 1 and "price" not in body, "I16", f"{body}")
+
+    def _fresh(self, known: Known, read_ms: dict[str, int]) -> None:
+        now = self.world.true_ms
+        for what in ("balance", f"depth{known.symbol}"):
+            at = max((ms for name, ms in read_ms.items() if name.startswith(what)), default=0)
+            must(now - at <= FRESH_MS, "I6", f"{known.cid}: {what} was read {now - at} ms ago")
+        taken = self.plan_rows[known.run]["plan"]["taken_at"]
+        age_ms = now - (datetime.fromisoformat(taken) - EPOCH).total_seconds() * 1000
+        must(age_ms <= PLAN_AGE_MS + FRESH_MS, "I6", f"{known.cid}: the plan is {age_ms} ms old")
+
+    def _within_caps(self, known: Known) -> None:
+        limits, sending = self.targets.limits, known.sending or {}
+        assert limits.max_notional_per_day is not None and limits.max_order_notional is not None
+        notional = Decimal(sending["notional_quote"])
+        must(notional <= limits.max_order_notional, "I13", f"an order of {notional}")
+        since = self.world.now - DAY
+        day = [
+            Decimal(k.sending["notional_quote"])
+            for k in self.intents.values()
+            if k.sending and datetime.fromisoformat(k.sending["signed_at"]) > since and k.state != "abandoned"
+        ]
+        must(sum(day) <= limits.max_notional_per_day, "I13", f"{sum(day)} within a day")
+        must(len(day) <= limits.max_orders_per_day, "I13", f"{len(day)} orders within a day")
+
+    def after_step(self, journal: Journal | None) -> None:
+        """Hold journal and exchange against each other."""
+        self.read_rows()
+        if journal is not None:
+            again = JournalState()
+            for row in journal.rows():
+                fold(again, row)
+            must(again == journal.state, "I7", "the fold of the rows is not the live state")
+        self._orders_have_intents()
+        self._ends_are_true()
+
+    def _orders_have_intents(self) -> None:
+        """I1 and I4: no order without its intent, no two for one, unless the journal already stopped over it."""
+        ids = Counter(order.client_order_id for order in self.ours())
+        known = {k.cid: k for k in self.intents.values()}
+        for cid, count in ids.items():
+            if cid in self.forgiven:
+                continue
+            must(cid in known, "I4", f"the exchange holds {cid}, the journal does not")
+            twice = sum(1 for post in self.posts if post.body["client-order-id"] == cid)
+            must(twice == 1, "I1", f"{count} order(s) of {cid}, {twice} place call(s)")
+
+    def _ends_are_true(self) -> None:
+        by_cid: dict[str, list[SimOrder]] = {}
+        for order in self.ours():
+            by_cid.setdefault(order.client_order_id, []).append(order)
+        for known in self.intents.values():
+            found = by_cid.get(known.cid, [])
+            if known.state in NEVER:
+                must(not found or known.cid in self.forgiven, "I5", f"{known.cid} is {known.state}, but exists")
+            if known.state in ("filled", "partial") and known.cid not in self.forgiven and len(found) == 1:
+                real = (found[0].filled, found[0].cash)
+                must((known.filled, known.quote) == real, "I5", f"{known.cid}: booked {known.filled}, real {real}")
+            if known.state in ("filled", "partial"):
+                must(found, "I5", f"{known.cid} is {known.state}, but does not exist")
+
+    def ours(self) -> list[SimOrder]:
+        """Return the orders with our prefix that the exchange really holds."""
+        return [
+            order for order in self.world.exchange.state.orders.values() if order.client_order_id.startswith(PREFIX)
+        ]
+
+    @property
+    def open_count(self) -> int:
+        return sum(1 for known in self.intents.values() if known.state in OPEN)
+
+    def disk_was_replaced(self) -> None:
+        """Follow an older copy: what it forgot is forgiven as an orphan once the journal halts over it."""
+        before = {known.cid for known in self.intents.values()}
+        self.intents, self.halts, self.plan_rows, self.seen_seq = {}, {}, {}, 0
+        self.read_rows()
+        self.forgiven |= before - {known.cid for known in self.intents.values()}
+        # What was posted and is planned or sending on the old disk was settled on the lost one.
+        self.forgiven |= {known.cid for known in self.intents.values() if known.state in OPEN | {"planned"}}
+
+    def distance(self) -> Decimal:
+        """Return the sum of all distances from the targets, by the exchange's own figures."""
+        assets = self.targets.assets
+        worth = {asset: self.world.held(asset) * self.world.price(asset) for asset in assets}
+        nav = sum(worth.values())
+        return sum((abs(worth[a] / nav - self.targets.fraction(a)) for a in assets), Decimal(0))
+
+    def clone(self, disk: Disk) -> Checker:
+        """Return a checker that follows a copied disk from here on."""
+        other = copy.copy(self)
+        other.disk = disk
+        other.intents = copy.deepcopy(self.intents)
+        other.posts, other.halts = list(self.posts), dict(self.halts)
+        other.plan_rows, other.forgiven = dict(self.plan_rows), self.forgiven
+        return other

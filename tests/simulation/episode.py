@@ -1,0 +1,250 @@
+"""One seed from first start to a settled end: slots with faults and crashes, then slots without, checked throughout."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from rebalancer.core.reasons import Skip
+from rebalancer.errors import GuardTripped, JournalError, RebalancerError, Unavailable
+from rebalancer.service.cycle import CycleResult, CycleStatus
+from tests.simulation.checks import Checker, must
+from tests.simulation.disk import Disk
+from tests.simulation.hands import Hands, random_limits, random_targets
+from tests.simulation.life import Life
+from tests.simulation.network import Wire
+from tests.simulation.world import EPOCH, Crash, Violation, World
+
+FAULTY, QUIET, STILL = 24, 6, 3  # slots: with faults, without, and without moving prices
+HOUR_MS = 3_600_000
+NAMED = ("clock-skew", "market-halted")  # guards that are said as "try later"
+CALLS_MAX, ROWS_MAX = 200, 500
+HARM_MAX = Decimal("0.005")
+# Slots in which somebody else moved coins say nothing about harm done by a plan.
+OTHERS = ("hand_trade", "deposit", "withdrawal", "twin", "duplicate")
+LATE = ("delayed_request", "late_fill", "invisible")
+
+
+@dataclass
+class Tally:
+    """What one or many episodes did."""
+
+    episodes: int = 0
+    cycles: int = 0
+    counted: int = 0  # sent an order, or were refused by a named guard
+    orders: int = 0
+    calls: int = 0
+    lives: int = 0
+    fired: Counter[str] = field(default_factory=Counter)
+    crashes: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    settle_s_max: float = 0.0
+
+    def add(self, other: Tally) -> None:
+        for name in ("episodes", "cycles", "counted", "orders", "calls", "lives"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("fired", "crashes", "states", "refusals"):
+            getattr(self, name).update(getattr(other, name))
+        self.settle_s_max = max(self.settle_s_max, other.settle_s_max)
+
+
+class Episode:
+    """Drives one world; `run` returns its tally or raises a Violation that names seed and step."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.world = World(seed)
+        self.disk = Disk(self.world)
+        setup = self.world.chance["setup"]
+        self.targets = random_targets(setup, random_limits(setup))
+        self.checker = Checker(self.world, self.disk, self.targets)
+        self.pause = folder / "pause"
+        self.hands = Hands(self.world, self.checker, self.pause)
+        self.world.meanwhile = self.hands.meanwhile
+        self.tally = Tally(episodes=1)
+        self.life: Life | None = None
+        self.last: CycleResult | None = None
+        self.last_refusal = ""
+
+    def run(self) -> Tally:
+        try:
+            for number in range(FAULTY + QUIET + STILL):
+                self.world.quiet = number >= FAULTY
+                self._slot(number)
+            self._must_be_settled()
+        except Exception as exc:
+            place = f"seed {self.world.seed}, step {self.world.step}"
+            raise Violation(f"{place}: {type(exc).__name__}: {exc}") from exc
+        finally:
+            self.disk.close()
+        self.tally.calls, self.tally.fired = self.world.calls, self.world.fired
+        self.tally.crashes, self.tally.states = self.world.crashes, self.checker.states
+        self.tally.orders = len(self.checker.posts)
+        return self.tally
+
+    def digest(self) -> str:
+        """Return a hash of every row and every place call: the same seed gives the same one."""
+        text = json.dumps([[post.at_ms, post.body] for post in self.checker.posts], sort_keys=True)
+        return hashlib.sha256(f"{self.world.step} {self.world.true_ms} {self.world.fired} {text}".encode()).hexdigest()
+
+    def _slot(self, number: int) -> None:
+        world, checker = self.world, self.checker
+        hour = (world.true_ms // HOUR_MS + 1) * HOUR_MS
+        world.pass_ms(hour + world.chance["hands"].randint(0, 60_000) - world.true_ms)
+        if number < FAULTY + QUIET:
+            self.targets = self.hands.before_slot(self.targets)
+        checker.targets = self.targets
+        self._maybe_twin()
+        posts, calls, rows = len(checker.posts), world.calls, checker.seen_seq
+        before, others, unsettled = checker.distance(), self._others(), checker.open_count
+        named = self._cycle(EPOCH + timedelta(milliseconds=hour))
+        self.tally.cycles += 1
+        self.tally.counted += len(checker.posts) > posts or named
+        must(world.calls - calls <= CALLS_MAX, "L5", f"{world.calls - calls} requests in a slot")
+        must(checker.seen_seq - rows <= ROWS_MAX, "L5", f"{checker.seen_seq - rows} rows in a slot")
+        checker.after_step(self.life.journal if self.life else None)
+        if others == self._others() and not unsettled:
+            worse = checker.distance() - before
+            must(worse <= HARM_MAX, "I9", f"the portfolio is {worse:.4f} further from its targets")
+        self._between_slots()
+
+    def _others(self) -> tuple[int, ...]:
+        return tuple(self.world.fired[kind] for kind in (*OTHERS, *LATE))
+
+    def _cycle(self, slot: datetime) -> bool:
+        """Run one slot as the service would; return whether a named guard refused it."""
+        rng = self.world.chance["hands"]
+        self.last, self.last_refusal = None, ""
+        try:
+            life = self._alive()
+            if life is None:
+                return False
+            if not self.world.quiet and rng.random() < 0.02:
+                self.disk.fill()
+                self.world.fired["disk_full"] += 1
+            self.last = life.cycle(self.targets, slot)
+        except Crash:
+            self._die(maybe_restore=True)
+        except JournalError:
+            self._die(maybe_restore=False)
+        except RebalancerError as exc:
+            code = getattr(exc, "code", "")
+            self.last_refusal = f"{type(exc).__name__} {code}: {exc}"
+            named = isinstance(exc, GuardTripped) or (isinstance(exc, Unavailable) and code in NAMED)
+            self.tally.refusals[code if named else type(exc).__name__] += 1
+            return named
+        else:
+            return self._refused(self.last)
+        finally:
+            self.disk.free()
+        return False
+
+    def _refused(self, result: CycleResult) -> bool:
+        if result.status is CycleStatus.OUTCOME_UNKNOWN and result.plan is None:
+            self.tally.refusals["unresolved_intent"] += 1
+            return True
+        if result.plan is not None and result.plan.refused:
+            for denial in result.plan.denials:
+                self.tally.refusals[denial.code] += 1
+            return True
+        return False
+
+    def _alive(self) -> Life | None:
+        """Return the process, started if it is not running; None when it could not start."""
+        if self.life is None:
+            wire = Wire(self.world, lambda post: self.checker.at_post(post, wire.read_ms))
+            self.tally.lives += 1
+            try:
+                self.life = Life(self.world, self.disk, wire, self.pause, self.targets)
+                self.life.start()
+            except RebalancerError as exc:
+                self.last_refusal = f"start: {exc}"
+                self._die(maybe_restore=False)
+        return self.life
+
+    def _die(self, *, maybe_restore: bool) -> None:
+        if self.life is not None:
+            self.life.end()
+        self.life = None
+        self.disk.crash()
+        self.checker.read_rows()
+        rng = self.world.chance["hands"]
+        if maybe_restore and self.disk.has_copies and rng.random() < 0.06:
+            self.disk.restore(rng.randint(0, 3))
+            self.world.fired["restored_backup"] += 1
+            self.checker.disk_was_replaced()
+
+    def _between_slots(self) -> None:
+        """Let the scheduler's turns ask about open orders, the owner answer, and a backup be made."""
+        world = self.world
+        rng = world.chance["hands"]
+        began_ms = world.true_ms
+        for _ in range(12 if world.quiet else rng.randint(0, 8)):
+            world.pass_ms(60_000)
+            try:
+                life = self._alive()
+                if life is None:
+                    continue
+                self.hands.answer(life.journal)
+                if not life.turn():
+                    break
+            except Crash:
+                self._die(maybe_restore=True)
+            except JournalError:
+                self._die(maybe_restore=False)
+            except RebalancerError:
+                continue
+        self.checker.after_step(self.life.journal if self.life else None)
+        if world.quiet and not self.checker.open_count:
+            self.tally.settle_s_max = max(self.tally.settle_s_max, (world.true_ms - began_ms) / 1000)
+        if self.disk.exists() and rng.random() < 0.15:
+            self.disk.copy()
+
+    def _maybe_twin(self) -> None:
+        """Now and then a clone of the whole machine runs one cycle beside the original."""
+        if self.world.quiet or self.life is None or self.world.chance["hands"].random() >= 0.008:
+            return
+        self.world.fired["twin"] += 1
+        disk = self.disk.twin(self.world)
+        checker = self.checker.clone(disk)
+        wire = Wire(self.world, lambda post: checker.at_post(post, wire.read_ms), faulty=False)
+        own = self.life
+        try:
+            twin = Life(self.world, disk, wire, self.pause, self.targets)
+            twin.start()
+            twin.cycle(self.targets, self.world.now.replace(minute=0, second=0, microsecond=0) + timedelta(minutes=1))
+            twin.end()
+        except (Crash, RebalancerError):
+            pass
+        finally:
+            disk.close()
+        self.life = own
+        known = {cid.cid for cid in self.checker.intents.values()}
+        self.checker.forgiven |= {order.client_order_id for order in self.checker.ours()} - known
+
+    def _must_be_settled(self) -> None:
+        """L1 to L4: without faults every order has its end, nothing halts, and the portfolio is where it can be."""
+        must(not self.checker.open_count, "L1", f"{self.checker.open_count} order(s) still open")
+        must(self.last is not None, "L3", f"the last slot was refused: {self.last_refusal}")
+        assert self.last is not None
+        must(self.last.status is not CycleStatus.OUTCOME_UNKNOWN, "L1", self.last.text)
+        plan = self.last.plan
+        assert plan is not None
+        stuck = [line for line in plan.assets if not line.band_low <= line.weight <= line.band_high]
+        named = {*(skip.asset for skip in plan.skips), *(leg.asset for leg in plan.legs), "USDT"}
+        waiting = plan.denials or any(skip.reason.code is Skip.CAP_REACHED for skip in plan.skips)
+        for line in stuck:
+            must(line.asset in named or waiting, "L2", f"{line.asset} is outside its band without a named reason")
+
+
+def run_episode(seed: int) -> tuple[Tally, str]:
+    """Run one seed; return its tally and its digest."""
+    with tempfile.TemporaryDirectory() as folder:
+        episode = Episode(seed, Path(folder))
+        return episode.run(), episode.digest()

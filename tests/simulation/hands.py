@@ -1,0 +1,143 @@
+"""What people and machines do around the service: trade by hand, move coins, edit targets, pause, answer halts."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from rebalancer.core.orders import Event, IntentState
+from rebalancer.core.targets import Limits, Targets
+from rebalancer.journal import records
+from rebalancer.journal.store import Journal
+from tests.core.builders import targets as make_targets
+from tests.simulation import chaos
+from tests.simulation.checks import Checker
+from tests.simulation.world import COINS, World
+
+
+def random_limits(rng: random.Random) -> Limits:
+    return Limits(
+        max_turnover_per_cycle=Decimal(rng.choice((10, 30, 100))),
+        max_turnover_per_day=Decimal(rng.choice((100, 1000))),
+        max_notional_per_day=Decimal(rng.choice((20_000, 1_000_000))),
+        max_order_notional=Decimal(rng.choice((2_000, 50_000))),
+        max_orders_per_day=rng.choice((12, 100)),
+        max_slippage_bps=Decimal(50),
+    )
+
+
+def random_targets(rng: random.Random, limits: Limits) -> Targets:
+    cuts = [rng.randint(10, 40) for _ in COINS]
+    total = sum(cuts) + 25
+    weights = {coin: Decimal(cut * 100 // total) for coin, cut in zip(COINS, cuts, strict=True)}
+    made = make_targets(weights | {"USDT": 100 - sum(weights.values())}, limits=limits)  # type: ignore[arg-type]
+    return replace(made, digest=f"{rng.getrandbits(64):064x}")
+
+
+class Hands:
+    """Acts by chance before each slot, and while the service waits."""
+
+    def __init__(self, world: World, checker: Checker, pause: Path) -> None:
+        self._world, self._checker, self._pause = world, checker, pause
+        self._rng = world.chance["hands"]
+        self._delisted = ""
+        self._level = dict.fromkeys(COINS, 1.0)
+
+    def _happens(self, odds: float, kind: str) -> bool:
+        if self._world.quiet or self._rng.random() >= odds:
+            return False
+        self._world.fired[kind] += 1
+        return True
+
+    def before_slot(self, targets: Targets) -> Targets:
+        """Let an hour's events happen; return the targets in force."""
+        world, rng = self._world, self._rng
+        self._shake_prices()
+        self._lift()
+        if self._happens(0.05, "deposit"):
+            world.exchange.deposit(world.user, rng.choice((*COINS, "USDT")), Decimal(rng.randint(1, 50)) / 100)
+        if self._happens(0.03, "withdrawal"):
+            wallet = world.user.wallet("usdt")
+            wallet.trade -= min(wallet.trade, Decimal(rng.randint(1, 300)))
+        if self._happens(0.04, "hand_trade"):
+            self.trade_by_hand()
+        if self._happens(0.03, "clock_step"):
+            world.wrong_by_ms = rng.choice((-1, 1)) * rng.choice((1_500, 8_000, 45_000, 600_000))
+        if self._happens(0.015, "delisted"):
+            self._delisted = f"{rng.choice(COINS).lower()}usdt"
+            world.market.change_spec(self._delisted, state="offline")
+        if self._happens(0.03, "paused"):
+            self.pause()
+        if self._happens(0.04, "targets_edited"):
+            return random_targets(rng, targets.limits)
+        return targets
+
+    def _shake_prices(self) -> None:
+        world, rng = self._world, self._world.chance["market"]
+        width = 0.03 if world.quiet else 0.14
+        if self._happens(0.003, "volatile_jump"):
+            self._level[rng.choice(COINS)] *= rng.choice((0.4, 1.9))
+        levels = {coin: level * (1 + rng.uniform(-width, width)) for coin, level in self._level.items()}
+        world.market.move({coin.lower(): Decimal(f"{level:.6f}") for coin, level in levels.items()}, world.true_ms)
+        world.lies.clear()
+        lie = "" if world.quiet else chaos.draw_lie(rng)
+        if lie:
+            world.lies.add(lie)
+            world.lied_about = rng.choice(COINS).lower()
+            world.fired[lie] += 1
+
+    def _lift(self) -> None:
+        """Undo what lasts, sooner or later; at once when all is to be quiet."""
+        world, rng = self._world, self._rng
+        soon = 1.0 if world.quiet else 0.4
+        if world.wrong_by_ms and rng.random() < soon:
+            world.wrong_by_ms = 0
+        if self._delisted and rng.random() < soon:
+            world.market.change_spec(self._delisted, state="online")
+            self._delisted = ""
+        if self._pause.exists() and rng.random() < soon:
+            self._pause.unlink()
+            self._checker.paused = False
+
+    def pause(self) -> None:
+        self._pause.write_text("simulated\n", encoding="utf-8")
+        self._checker.paused = True
+
+    def trade_by_hand(self) -> None:
+        world, rng = self._world, self._rng
+        coin = rng.choice(COINS)
+        symbol, wallet = f"{coin.lower()}usdt", world.user.wallet(coin.lower())
+        if rng.random() < 0.5 and wallet.trade > Decimal("0.1"):
+            world.exchange.place_by_hand(world.user, symbol, "sell-market", Decimal("0.05"), world.true_ms)
+        elif world.user.wallet("usdt").trade > Decimal(200):
+            world.exchange.place_by_hand(world.user, symbol, "buy-market", Decimal(100), world.true_ms)
+
+    def meanwhile(self) -> None:
+        """Act during a cycle, at any of its waits."""
+        if self._world.quiet:
+            return
+        if self._happens(0.004, "hand_trade"):
+            self.trade_by_hand()
+        if self._happens(0.004, "deposit"):
+            self._world.exchange.deposit(self._world.user, "USDT", Decimal(25))
+        if self._happens(0.002, "paused"):
+            self.pause()
+
+    def answer(self, journal: Journal) -> None:
+        """Answer halts and quarantined orders truthfully, sooner or later."""
+        if not self._world.quiet and self._rng.random() < 0.5:
+            return
+        for halt in tuple(journal.state.halts):
+            journal.append(records.ack_halt(halt, "owner"))
+        for record in journal.state.unresolved:
+            if record.state is IntentState.QUARANTINED:
+                real = [o for o in self._checker.ours() if o.client_order_id == record.client_order_id]
+                self._checker.forgiven.add(record.client_order_id)
+                event = Event.ACK_ABSENT if not real else Event.ACK_FILLED
+                if real and real[0].state == "partial-canceled":
+                    event = Event.ACK_PARTIAL
+                journal.append(
+                    records.ack_intent(record.run_id, record.intent_seq, event, who="owner", text="looked it up")
+                )

@@ -1,0 +1,88 @@
+"""One life of the process: the real journal, client, planner and cycle, from start to crash."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from rebalancer.core.targets import Targets
+from rebalancer.journal.records import Binding
+from rebalancer.journal.store import Journal
+from rebalancer.service.cycle import CycleResult, run_cycle
+from rebalancer.service.gather import gather_serially
+from rebalancer.service.pause import PauseSwitch
+from rebalancer.service.reconcile import resolve_once
+from rebalancer.service.shell import LIVE, Progress, Shell
+from rebalancer.service.startup import recover
+from rebalancer.venues.htx.client import HtxVenue
+from rebalancer.venues.htx.sign import Credentials
+from rebalancer.venues.htx.transport import HttpTransport
+from tests.simulation.disk import Disk
+from tests.simulation.network import Wire
+from tests.simulation.world import ACCESS_KEY, SECRET_KEY, SPOT, SimClock, World
+
+T = TypeVar("T")
+SCHEDULE = "cron"
+
+
+def shuffling_gather(rng: random.Random) -> Callable[[Sequence[Callable[[], T]]], list[T]]:
+    """Return a gather that runs overlapping reads in a seeded order, as threads would in some order."""
+
+    def gather(calls: Sequence[Callable[[], T]]) -> list[T]:
+        order = list(range(len(calls)))
+        rng.shuffle(order)
+        done = gather_serially([calls[place] for place in order])
+        back = dict(zip(order, done, strict=True))
+        return [back[place] for place in range(len(calls))]
+
+    return gather
+
+
+class Life:
+    """Built as `cli/house.py` builds it, with the simulated seams in place of the real ones."""
+
+    def __init__(self, world: World, disk: Disk, wire: Wire, pause: Path, targets: Targets) -> None:
+        self.world, self.wire = world, wire
+        clock = SimClock(world)
+        self.http = HttpTransport(clock=clock, transport=wire)
+        gather = shuffling_gather(world.chance["gather"])
+        venue = HtxVenue(
+            self.http,
+            base_url="http://127.0.0.1:1",
+            credentials=Credentials(ACCESS_KEY, SECRET_KEY),
+            clock=clock,
+            gather=gather,
+            rng=world.chance["client"],
+        )
+        venue.fetch_server_time()
+        self.journal = Journal.open("simulated", clock, connect=disk.connect, rng=world.chance["client"])
+        self.journal.ensure_binding(Binding("loopback", "127.0.0.1", SPOT, targets.quote))
+        self.said: list[Progress] = []
+        self.shell = Shell(
+            venue=venue,
+            venue_name="loopback",
+            mode=LIVE,
+            account_id=SPOT,
+            journal=self.journal,
+            clock=clock,
+            gather=gather,
+            pause=PauseSwitch(pause),
+            stop_requested=lambda: False,
+            say=self.said.append,
+        )
+
+    def start(self) -> None:
+        recover(self.shell)
+
+    def cycle(self, targets: Targets, slot: datetime) -> CycleResult:
+        return run_cycle(self.shell, targets, schedule_id=SCHEDULE, slot=slot, settle_s=0)
+
+    def turn(self) -> int:
+        """Ask about open orders once, as each turn of the scheduler does."""
+        return resolve_once(self.shell) if self.journal.state.unresolved else 0
+
+    def end(self) -> None:
+        self.http.close()

@@ -1,0 +1,195 @@
+"""The wire: the real client's bytes go to the exchange through every fault, and every place call is written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from rebalancer.simulator.envelopes import error_v1
+from rebalancer.simulator.exchange import Pending
+from rebalancer.simulator.faults import FAULT_KINDS, Faults, Rule
+from rebalancer.simulator.http import Request, Response
+from tests.simulation import chaos
+from tests.simulation.world import World
+
+TIMEOUT_MS = 10_000
+GATEWAY = error_v1("gateway-internal-error", "Failed to load data. Try again later.")
+# What is answered in the exchange's place, without and with the request having been carried out.
+NOT_CARRIED_OUT = {
+    "storm_429": Response(429, b"Too Many Requests", {}),
+    "empty": Response(200, b"", {}),
+    "gateway_error": GATEWAY,
+    "timeout_code": error_v1("timeout", "Request Timeout"),
+    "auction": error_v1("forbidden-trade-for-open-protect", "opening phase"),
+    "blind": error_v1("base-record-invalid", "record invalid"),
+    "delayed_request": Response(0, b"", dropped=True),
+}
+CARRIED_OUT = {
+    "gateway_executed": GATEWAY,
+    "ok_without_id": Response(200, b'{"status":"ok","data":""}', {}),
+    "unlisted_code": error_v1("order-something-new", "?"),
+    "html_200": Response(200, b"<html><body>maintenance</body></html>", {"content-type": "text/html"}),
+}
+
+
+@dataclass(frozen=True)
+class Post:
+    """One place call as its bytes left."""
+
+    at_ms: int
+    body: dict[str, Any]
+    query: str
+
+
+class Wire(httpx.BaseTransport):
+    """One process life's way to the exchange."""
+
+    def __init__(self, world: World, seen: Callable[[Post], None], *, faulty: bool = True) -> None:
+        self._world = world
+        self._seen = seen
+        self._faulty = faulty
+        self.read_ms: dict[str, int] = {}  # when each endpoint last answered well
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        world = self._world
+        received = _received(request)
+        endpoint = world.exchange.endpoint_of(received)
+        if endpoint == "place":
+            self._seen(Post(world.true_ms, json.loads(received.body), received.query))
+        world.calls += 1
+        rng = world.chance["network"]
+        fault = "" if world.quiet or not self._faulty else chaos.draw(rng, endpoint)
+        if not world.quiet and world.true_ms < world.storm_until_ms:
+            fault = "http_429"
+        if fault:
+            world.fired[fault] += 1
+        if fault == "connect_error":
+            raise httpx.ConnectError("refused", request=request)
+        trace = request.extensions.get("trace")
+        if trace is not None:
+            trace("http11.send_request_headers.started", {})
+        world.maybe_crash(f"before {received.method}")
+        world.pass_ms(rng.randint(10, 60))
+        world.meanwhile()
+        answered = self._answer(received, endpoint, fault)
+        world.maybe_crash(f"after {received.method}")
+        world.pass_ms(rng.randint(10, 60))
+        if answered.delay_s:
+            world.pass_ms(TIMEOUT_MS)
+            raise httpx.ReadTimeout("timed out", request=request)
+        if answered.dropped:
+            raise httpx.RemoteProtocolError("closed", request=request)
+        if answered.status == 200:
+            self.read_ms[endpoint + (received.query.partition("symbol=")[2] if endpoint == "depth" else "")] = (
+                world.true_ms
+            )
+        return httpx.Response(answered.status, headers=dict(answered.headers), content=answered.body)
+
+    def _answer(self, request: Request, endpoint: str, fault: str) -> Response:
+        world, exchange = self._world, self._world.exchange
+        rng = world.chance["network"]
+        if fault == "storm_429":
+            world.storm_until_ms = world.true_ms + rng.randint(5_000, 90_000)
+        if fault == "delayed_request":
+            exchange.pending.append(Pending(world.true_ms + rng.randint(1_000, 400_000), request))
+        if fault in NOT_CARRIED_OUT:
+            return NOT_CARRIED_OUT[fault]
+        answered = self._handled(request, fault)
+        if fault in CARRIED_OUT:
+            return CARRIED_OUT[fault]
+        if fault == "empty_list":
+            return _edited(answered, lambda document: document["data"].__setitem__("list", []))
+        return self._lied(answered, endpoint, request)
+
+    def _handled(self, request: Request, fault: str) -> Response:
+        """Let the exchange answer, with its own faults and with an order's odd fates."""
+        world, exchange = self._world, self._world.exchange
+        rng, known = world.chance["network"], len(exchange.state.orders)
+        if fault in FAULT_KINDS and fault not in ("invisible", "html_200"):
+            exchange.faults = Faults([Rule(fault, "", 1.0, 1)], 0)
+        options = exchange.options
+        if fault == "late_fill":
+            exchange.options = replace(options, execution_delay_ms=rng.randint(1_000, 30_000))
+        symbol = json.loads(request.body).get("symbol", "") if request.body else ""
+        if fault == "breaker" and symbol in world.market.specs():
+            tight = {"market_buy_rate": Decimal("0.0000001"), "market_sell_rate": Decimal("0.0000001")}
+            world.market.change_spec(symbol, **tight)
+        try:
+            answered = exchange.handle(request, world.true_ms)
+            if fault == "breaker":
+                exchange.handle(
+                    replace(request, method="GET", body=b"", path="/v1/common/timestamp"), world.true_ms + 50
+                )
+        finally:
+            exchange.faults, exchange.options = Faults([], 0), options
+            if fault == "breaker" and symbol in world.market.specs():
+                world.market.change_spec(symbol, market_buy_rate=Decimal("0.1"), market_sell_rate=Decimal("0.1"))
+        if fault == "invisible" and len(exchange.state.orders) > known:
+            newest = exchange.state.orders[max(exchange.state.orders)]
+            newest.visible_ms = world.true_ms + rng.randint(1_000, 60_000)
+        return answered
+
+    def _lied(self, answered: Response, endpoint: str, request: Request) -> Response:
+        """Return the answer as the cycle's lie has it."""
+        world = self._world
+        coin = f"{world.lied_about}usdt" if world.lies else ""
+        about = request.query.partition("symbol=")[2].partition("&")[0]
+        for lie in world.lies:
+            if endpoint == "tickers" and answered.status == 200:
+                answered = _edited(answered, lambda document, lie=lie: _lie_in_tickers(document, lie, coin))
+            elif endpoint == "depth" and about == coin:
+                answered = _edited(answered, lambda document, lie=lie: _lie_in_book(document, lie))
+            elif endpoint == "market-status" and lie in ("halted", "cancel_only"):
+                state = 2 if lie == "halted" else 3
+                data = {"marketStatus": state, "affectedSymbols": "all"}
+                answered = _edited(answered, lambda document, data=data: document.__setitem__("data", data))
+        return answered
+
+
+def _received(request: httpx.Request) -> Request:
+    url = request.url
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    path = url.raw_path.partition(b"?")[0].decode()
+    return Request(request.method, headers["host"], path, url.query.decode(), headers, request.read(), "127.0.0.1")
+
+
+def _edited(answered: Response, edit: Callable[[dict[str, Any]], None]) -> Response:
+    try:
+        document = json.loads(answered.body)
+    except ValueError:
+        return answered
+    if document.get("status", "ok") != "ok" or document.get("code", 200) != 200:
+        return answered
+    edit(document)
+    return replace(answered, body=json.dumps(document).encode())
+
+
+def _lie_in_tickers(document: dict[str, Any], lie: str, coin: str) -> None:
+    for row in document.get("data", ()):
+        if lie == "depeg" and row["symbol"] == "usdcusdt":
+            row.update(close=row["close"] * 1.06, bid=row["bid"] * 1.06, ask=row["ask"] * 1.06)
+        if row["symbol"] != coin:
+            continue
+        if lie == "zero_price":
+            row["close"] = 0
+        if lie == "times_ten":  # every figure agrees with every other; only the past does not
+            for name in ("open", "high", "low", "close", "bid", "ask"):
+                row[name] *= 10
+
+
+def _lie_in_book(document: dict[str, Any], lie: str) -> None:
+    tick = document.get("tick")
+    if tick is None:
+        return
+    if lie == "one_sided":
+        tick["bids"] = []
+    if lie == "frozen_price":
+        tick["ts"] -= 120_000
+    if lie == "times_ten":
+        for side in ("bids", "asks"):
+            tick[side] = [[price * 10, quantity] for price, quantity in tick[side]]

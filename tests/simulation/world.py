@@ -1,0 +1,135 @@
+"""Everything outside the code under test, from one seed: time, market, exchange, account, and what went wrong so far."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from rebalancer.simulator.exchange import Exchange, ExchangeOptions
+from rebalancer.simulator.market import Market
+from rebalancer.simulator.specs import SymbolSpec
+from rebalancer.simulator.state import User
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+START_MS = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1000)
+DAY_MS = 86_400_000
+COINS = ("BTC", "ETH", "SOL")
+LISTING = tuple(f"{coin.lower()}usdt" for coin in (*COINS, "USDC"))
+SPOT = "10101010"
+ACCESS_KEY, SECRET_KEY = "simulated-access-key", "simulated-secret-key"
+STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup")
+
+
+class Crash(BaseException):
+    """The process dies here; nothing of it runs any further."""
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+class ShockedMarket(Market):
+    """A still market whose prices move only by shocks between cycles, so that harm done within one can be seen."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed=seed, anchor_ms=START_MS, still=True, listing=LISTING, dust=2)
+        self.factors: dict[str, Decimal] = {}
+        self._history: list[tuple[int, dict[str, Decimal]]] = [(START_MS - DAY_MS, {})]
+
+    def move(self, factors: dict[str, Decimal], now_ms: int) -> None:
+        """Put prices at these multiples of the snapshot's."""
+        self.factors |= factors
+        self._history.append((now_ms, dict(self.factors)))
+
+    def _usd(self, code: str, now_ms: int) -> Decimal:
+        return super()._usd(code, self.anchor_ms) * self.factors.get(code, Decimal(1))
+
+    def open_24h(self, symbol: str, now_ms: int) -> Decimal:
+        spec: SymbolSpec = self.specs()[symbol]
+        then = next(factors for at, factors in reversed(self._history) if at <= max(now_ms, START_MS) - DAY_MS)
+        part = then.get(spec.base, Decimal(1)) / self.factors.get(spec.base, Decimal(1))
+        return (self._exact(spec, now_ms) * part).quantize(Decimal(1).scaleb(-spec.price_precision))
+
+
+class World:
+    """One seed's universe. `quiet` ends all faults, crashes and hands: the phase in which everything must settle."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.chance = {name: random.Random(f"{seed}/{name}") for name in STREAMS}
+        self.true_ms = START_MS
+        self.wrong_by_ms = 0  # our wall clock minus the exchange's
+        self.quiet = False
+        self.step = 0
+        self.calls = 0
+        self.fired: Counter[str] = Counter()
+        self.crashes: Counter[str] = Counter()
+        self.lies: set[str] = set()  # about prices, for as long as a cycle
+        self.lied_about = "btc"
+        self.storm_until_ms = 0  # every call is answered 429 until then
+        self.meanwhile: Callable[[], None] = lambda: None  # what others do while we wait
+        self.market = ShockedMarket(seed)
+        setup = self.chance["setup"]
+        options = ExchangeOptions(
+            buy_precision=setup.choice(("value", "value", "amount")),
+            fill_precision=setup.choice(("significant", "amount")),
+            old_shape=setup.random() < 0.3,
+            deduct_fees_in_points=setup.random() < 0.2,
+        )
+        self.exchange = Exchange(self.market, options=options)
+        self.user: User = self.exchange.add_user(ACCESS_KEY, SECRET_KEY, self._holdings(setup))
+
+    @staticmethod
+    def _holdings(setup: random.Random) -> dict[str, Decimal]:
+        return {
+            "BTC": Decimal(setup.randint(5, 60)) / 100,
+            "ETH": Decimal(setup.randint(10, 900)) / 100,
+            "SOL": Decimal(setup.randint(0, 9000)) / 100,
+            "USDT": Decimal(setup.randint(2000, 30_000)),
+            "USDC": Decimal(0),
+            "HTX": Decimal(10_000_000),
+        }
+
+    @property
+    def now(self) -> datetime:
+        """Return the exchange's time."""
+        return EPOCH + timedelta(milliseconds=self.true_ms)
+
+    def pass_ms(self, ms: int) -> None:
+        assert ms >= 0, ms
+        self.true_ms += ms
+        self.step += 1
+
+    def maybe_crash(self, place: str, odds: float = 0.0012) -> None:
+        if not self.quiet and self.chance["crash"].random() < odds:
+            self.crashes[place] += 1
+            self.fired["crash"] += 1
+            raise Crash(place)
+
+    def held(self, asset: str) -> Decimal:
+        wallet = self.user.wallet(asset.lower())
+        return wallet.trade + wallet.frozen
+
+    def price(self, asset: str) -> Decimal:
+        return Decimal(1) if asset == "USDT" else self.market.last_price(f"{asset.lower()}usdt", self.true_ms)
+
+
+class SimClock:
+    """The machine's clock: its wall time may be wrong or step, its monotonic time is true; sleeping lets others act."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> datetime:
+        return self._world.now + timedelta(milliseconds=self._world.wrong_by_ms)
+
+    def monotonic_s(self) -> float:
+        return (self._world.true_ms - START_MS) / 1000
+
+    def sleep(self, seconds: float) -> None:
+        self._world.maybe_crash("sleep")
+        self._world.pass_ms(max(1, round(seconds * 1000)))
+        self._world.meanwhile()
