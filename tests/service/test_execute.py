@@ -243,3 +243,19 @@ def test_clock_that_jumps_before_an_order_stops_the_plan(tmp_path: Path) -> None
     at_step(house, Step.PLANNED, lambda: house.set_faults("clock_skew@timestamp"))
     assert Deny.CLOCK_SKEW in house.cycle().text
     assert not house.wire.posts and not house.payloads(Kind.SENDING)
+
+
+def test_a_fill_far_from_the_decision_ends_the_plan(tmp_path: Path) -> None:
+    """Figures that lie together pass every guard of the data; the first fill shows that they lied."""
+    house = House(tmp_path)
+    market = house.exchange.market
+    usd = market._usd
+    at_step(
+        house,
+        Step.SENDING,
+        lambda: setattr(market, "_usd", lambda code, at: usd(code, at) * (1 if code == "usdt" else Decimal("0.95"))),
+    )
+    result = house.cycle()
+    assert len(house.wire.posts) == 1
+    assert Deny.FILL_OFF_DECISION in result.text
+    must_hold(house)

@@ -94,6 +94,8 @@ class Checker:
             self.intents[key] = known
         elif kind == "SENDING":
             known = self.intents[key]
+            waiting = [other.cid for other in self.intents.values() if other.state in OPEN]
+            must(not waiting, "I12", f"{known.cid} is sent while {waiting} are open")
             must(known.state == "planned", "I2", f"{known.cid} is sent again from {known.state}")
             must(Decimal(payload["amount"]) <= known.amount, "I10", f"{known.cid} grew to {payload['amount']}")
             known.state, known.sending = "sending", payload

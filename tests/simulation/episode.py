@@ -97,6 +97,8 @@ class Episode:
         world, checker = self.world, self.checker
         hour = (world.true_ms // HOUR_MS + 1) * HOUR_MS
         world.pass_ms(hour + world.chance["hands"].randint(0, 60_000) - world.true_ms)
+        world.let_late_requests_arrive()
+        checker.after_step(None)  # before the service can notice by itself what it wrongly believed
         if number < FAULTY + QUIET:
             self.targets = self.hands.before_slot(self.targets)
         checker.targets = self.targets

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from rebalancer.simulator.exchange import Exchange, ExchangeOptions
+from rebalancer.simulator.http import Request
 from rebalancer.simulator.market import Market
 from rebalancer.simulator.specs import SymbolSpec
 from rebalancer.simulator.state import User
@@ -102,6 +103,11 @@ class World:
         assert ms >= 0, ms
         self.true_ms += ms
         self.step += 1
+
+    def let_late_requests_arrive(self) -> None:
+        """Let the exchange carry out what is due by now, as it does without being asked anything."""
+        url = Request("GET", "127.0.0.1:1", "/v1/common/timestamp", "", {}, b"", "127.0.0.1")
+        self.exchange.handle(url, self.true_ms)
 
     def maybe_crash(self, place: str, odds: float = 0.0012) -> None:
         if not self.quiet and self.chance["crash"].random() < odds:
