@@ -106,10 +106,8 @@ def run(argv: list[str]) -> int:
         # The reader of our output went away (`| head`); stop quietly, as other tools do.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILURE
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001  # the last door: what comes here is a defect, told with its exit code
         _say_crash(exc)
-        if os.environ.get("REBALANCER_LOG_LEVEL", "").upper() == "DEBUG":
-            raise
         return Exit.FAILURE
     return int(code) if isinstance(code, int) else Exit.DONE
 
@@ -142,7 +140,11 @@ def _say_error(error: RebalancerError, *, as_json: bool) -> None:
 
 
 def _say_crash(error: Exception) -> None:
-    from rebalancer.logs import describe_crash  # noqa: PLC0415
+    import traceback  # noqa: PLC0415  # only when something went wrong
 
+    from rebalancer.logs import describe_crash, redact  # noqa: PLC0415
+
+    if os.environ.get("REBALANCER_LOG_LEVEL", "").upper() == "DEBUG":
+        click.echo(redact("".join(traceback.format_exception(error))), err=True, nl=False)
     click.echo(f"rebalancer: unexpected failure: {describe_crash(error)}", err=True)
     click.echo("  -> this is a defect; orders already sent are in the journal (`rebalancer status`)", err=True)

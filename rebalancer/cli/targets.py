@@ -18,6 +18,7 @@ from rebalancer.core.targets import BandPolicy, Limits, Schedule, Targets
 from rebalancer.errors import ConfigError, RebalancerError
 from rebalancer.targets_edit import PREVIOUS_SUFFIX, diff, replace_atomically, set_weights
 from rebalancer.targets_file import load_targets, parse_targets
+from rebalancer.toml_text import decode, read_bytes
 
 if TYPE_CHECKING:
     from rebalancer.settings import Settings
@@ -94,7 +95,7 @@ def diff_(*, against: Path | None) -> None:
     other = against or path.with_name(path.name + PREVIOUS_SUFFIX)
     if not other.exists():
         raise ConfigError(f"{other}: there is no version before this one; `targets set` keeps one")
-    shown = diff(other.read_text(encoding="utf-8"), path.read_text(encoding="utf-8"), str(path), str(other))
+    shown = diff(_text_of(other), _text_of(path), str(path), str(other))
     click.echo(shown or "no difference", nl=not shown)
 
 
@@ -116,7 +117,7 @@ def set_(*, weights: tuple[str, ...], leave: tuple[str, ...], yes: bool, no_prev
     settings = load_settings()
     path = settings.paths.targets
     load_targets(path)  # a file with mistakes is mended by hand first
-    before = path.read_text(encoding="utf-8")
+    before = _text_of(path)
     after = set_weights(before, _changes(weights), [asset.upper() for asset in leave], str(path))
     targets = parse_targets(after, str(path))
     changes = diff(before, after, str(path), "now")
@@ -136,6 +137,11 @@ def set_(*, weights: tuple[str, ...], leave: tuple[str, ...], yes: bool, no_prev
     else:
         click.echo(f"Changed; the version before is {previous}. It is served at the next cycle.")
     return Exit.DONE
+
+
+def _text_of(path: Path) -> str:
+    """Return a file's text with its own line ends, which an edit must keep."""
+    return decode(read_bytes(path), str(path))
 
 
 def _changes(weights: tuple[str, ...]) -> dict[str, Decimal]:

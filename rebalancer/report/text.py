@@ -24,7 +24,7 @@ def plan_text(plan: Plan, header: PlanHeader, *, colour: bool = False, width: in
     """Return the whole report as text, with ANSI colours if asked for."""
     out = io.StringIO()
     console = Console(
-        file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, color_system="standard"
+        file=out, width=width, force_terminal=colour, highlight=False, color_system="standard" if colour else None
     )
     _head(console, plan, header)
     _warnings(console, plan)
