@@ -8,12 +8,12 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 from platformdirs import user_config_path, user_state_path
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -27,6 +27,11 @@ DEFAULT_URL = "https://api.huobi.pro"
 TARGETS_NAME = "targets.toml"
 SECRET_NAMES = ("htx_access_key", "htx_secret_key")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+PORT_MAX = 65535
+# The whole text is matched, not its parsed parts: parsers forgive user names, new lines and empty queries.
+_HTX_URL = re.compile(rf"https://({'|'.join(map(re.escape, HTX_HOSTS))})(:443)?/?")
+_LOOPBACK_URL = re.compile(r"http://(localhost|127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|\[::1\])(:([0-9]{1,5}))?/?")
+_KEY = re.compile(r"[!-~]+")  # visible ASCII
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,18 @@ class Settings(BaseSettings):
     """The environment, one field a variable."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, hide_input_in_errors=True, extra="ignore", frozen=True, case_sensitive=False
+        env_prefix=PREFIX,
+        hide_input_in_errors=True,
+        extra="ignore",
+        frozen=True,
+        case_sensitive=False,
+        env_ignore_empty=True,  # `REBALANCER_STATE_DIR=` in a unit means "not set", not "here"
     )
 
     mode: Literal["dry-run", "live"] = "dry-run"
     venue: Literal["embedded", "htx"] | None = None
     htx_url: str = DEFAULT_URL
-    htx_account_id: str | None = Field(default=None, pattern=r"^\d{1,20}$")
+    htx_account_id: str | None = Field(default=None, pattern=r"^[0-9]{1,20}$")
     htx_access_key: SecretStr | None = None
     htx_secret_key: SecretStr | None = None
     htx_private_key: SecretStr | None = None
@@ -88,9 +98,18 @@ class Settings(BaseSettings):
         if (self.htx_access_key is None) != (self.htx_secret_key is None):
             missing = "SECRET" if self.htx_secret_key is None else "ACCESS"
             raise ValueError(f"REBALANCER_HTX_{missing}_KEY is missing; a key needs both halves")
+        for name, half in zip(SECRET_NAMES, self.key_pair() or (), strict=False):
+            if not _KEY.fullmatch(half):
+                raise ValueError(
+                    f"{PREFIX}{name.upper()}: a key is one word of letters, digits and signs; paste it again"
+                )
         if self.clock_rate != 1 and not is_loopback(self.htx_url):
             raise ValueError("REBALANCER_CLOCK_RATE is for a simulated exchange on loopback only")
         return self
+
+    def __reduce__(self) -> str:
+        """Refuse to be serialised: a pickle would hold the key."""
+        raise TypeError("settings are not serialised")
 
     @property
     def has_key(self) -> bool:
@@ -143,13 +162,16 @@ def _credentials_of_files(environ: Mapping[str, str]) -> dict[str, str]:
     folder = environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
         return {}
+    named = {variable.upper() for variable, value in environ.items() if value}  # as pydantic reads them
     found: dict[str, str] = {}
     for name in SECRET_NAMES:
         path = Path(folder) / f"{PREFIX.lower()}{name}"
-        if PREFIX + name.upper() in environ or not path.exists():
+        if PREFIX + name.upper() in named:
             continue
         try:
             found[name] = path.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            continue
         except (OSError, UnicodeDecodeError) as exc:
             raise ConfigError(f"{path}: cannot be read as a credential: {type(exc).__name__}") from None
         if not found[name]:
@@ -159,25 +181,22 @@ def _credentials_of_files(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _check_url(url: str) -> None:
     """Allow https on the public HTX hosts and http on loopback; ValueError for anything else."""
-    parts = urlsplit(url)
-    plain = not (parts.username or parts.password or parts.query or parts.fragment) and parts.path in ("", "/")
-    if plain and parts.scheme == "https" and parts.hostname in HTX_HOSTS and parts.port in (None, 443):
-        return
-    if plain and is_loopback(url) and parts.scheme == "http":
-        return
-    raise ValueError(
-        f"REBALANCER_HTX_URL: only https://{' or https://'.join(HTX_HOSTS)}, or http on loopback (http://127.0.0.1:PORT)"
-    )
+    if not (_HTX_URL.fullmatch(url) or is_loopback(url)):
+        raise ValueError(
+            f"REBALANCER_HTX_URL: only https://{' or https://'.join(HTX_HOSTS)}, "
+            "or http on loopback (http://127.0.0.1:PORT)"
+        )
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether a URL leads to this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
+    """Return whether a URL is plain http to this machine."""
+    found = _LOOPBACK_URL.fullmatch(url)
+    if found is None or not 0 < int(found[3] or 80) <= PORT_MAX:
+        return False
+    host = found[1].strip("[]")
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # 127.0.0.999
         return False
 
 
@@ -200,12 +219,13 @@ def _targets_path(chosen: Path | None) -> Path:
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
     """Return a line for each variable with our prefix that means nothing, with the nearest that does."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known = {name.upper() for name in Settings.model_fields}
     lines = []
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            lines.append(f"{name} means nothing{f'; did you mean {near[0]}?' if near else ''}")
+        rest = name.upper().removeprefix(PREFIX)
+        if name.upper().startswith(PREFIX) and rest not in known:
+            near = difflib.get_close_matches(rest, known, 1)  # without the prefix, which makes all names alike
+            lines.append(f"{name} means nothing{f'; did you mean {PREFIX}{near[0]}?' if near else ''}")
     return lines
 
 
@@ -214,11 +234,15 @@ def exposed_secrets(environ: Mapping[str, str]) -> list[str]:
     lines = [
         f"{PREFIX}{name.upper()} is in the environment; a credential file is safer"
         for name in SECRET_NAMES
-        if PREFIX + name.upper() in environ
+        if environ.get(PREFIX + name.upper())
     ]
     folder = environ.get("CREDENTIALS_DIRECTORY")
     for name in SECRET_NAMES if folder else ():
         path = Path(folder or "") / f"{PREFIX.lower()}{name}"
-        if path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            continue
+        if mode & (stat.S_IRGRP | stat.S_IROTH):
             lines.append(f"{path} can be read by others: chmod 600 it")
     return lines

@@ -6,17 +6,21 @@ import difflib
 import os
 import tempfile
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import InlineTable, Table
 
 from rebalancer.core.money import HUNDRED, ZERO, plain
 from rebalancer.core.targets import Targets
 from rebalancer.errors import ConfigError
-from rebalancer.targets_file import ASSET, ZERO_HINT, as_decimal, load_targets, parse_targets
+from rebalancer.targets_check import as_decimal, too_fine
+from rebalancer.targets_file import ASSET, ZERO_HINT, load_targets, parse_bytes
+from rebalancer.toml_text import loads, read_bytes, show
 
 PREVIOUS_SUFFIX = ".previous"
 
@@ -26,37 +30,45 @@ def set_weights(text: str, changes: Mapping[str, Decimal], leave: Collection[str
 
     Raises ConfigError when the sum would not be 100, saying by how much.
     """
-    try:
-        document: Any = tomlkit.parse(text)
-    except TOMLKitError as exc:
-        raise ConfigError(f"{source}: not valid TOML, so it cannot be edited: {exc}") from None
-    weights = document.get("weights")
-    if not isinstance(weights, Mapping):
-        raise ConfigError(f"{source}: has no [weights] to edit")
+    before = loads(text, source)
+    weights = before.get("weights")
+    if not isinstance(weights, dict) or not weights:
+        raise ConfigError(f"{source}: has no [weights] to edit; write the section by hand first")
     _require_editable(changes, leave, weights, source)
-    for asset, percent in changes.items():
-        _set(document["weights"], asset, percent)
-    for asset in leave:
-        del document["weights"][asset]
-    total = sum((as_decimal_of(value) for value in document["weights"].values()), ZERO)
+    wished = {asset: percent for asset, percent in {**weights, **changes}.items() if asset not in leave}
+    _require_hundred(wished, source)
+    after = _edited(text, changes, leave, source)
+    if loads(after, source) != {**before, "weights": wished}:
+        raise ConfigError(f"{source}: this layout cannot be edited here; change [weights] by hand")
+    return after
+
+
+def _require_hundred(weights: Mapping[str, object], source: str) -> None:
+    percents = {asset: as_decimal(value) for asset, value in weights.items()}
+    wrong = [asset for asset, percent in percents.items() if percent is None or too_fine(percent)]
+    if wrong:
+        raise ConfigError(
+            f"{source}: {wrong[0]} is not a bare number of percent, so the sum is not known; mend it first"
+        )
+    total = sum((percent for percent in percents.values() if percent is not None), ZERO)
     if total != HUNDRED:
         verb = f"{plain(HUNDRED - total)} more" if total < HUNDRED else f"{plain(total - HUNDRED)} less"
         raise ConfigError(
             f"{source}: the weights would sum to {plain(total)}, must be 100; give some coin {verb} in the same command"
         )
-    return tomlkit.dumps(document)
 
 
-def as_decimal_of(value: object) -> Decimal:
-    """Return an item of a tomlkit table as an exact Decimal, from its own text; ConfigError if it is no number."""
-    text = value.as_string() if hasattr(value, "as_string") else str(value)
+def _edited(text: str, changes: Mapping[str, Decimal], leave: Collection[str], source: str) -> str:
     try:
-        found = as_decimal(Decimal(text))
-    except ArithmeticError:
-        found = None
-    if found is None:
-        raise ConfigError(f"a weight in the file is not a bare number: {text[:40]}")
-    return found
+        document: Any = tomlkit.parse(text)
+    except (TOMLKitError, RecursionError) as exc:
+        raise ConfigError(f"{source}: cannot be edited here: {exc}; change [weights] by hand") from None
+    weights = document["weights"]
+    for asset, percent in changes.items():
+        _set(weights, asset, percent, newline="\r\n" if "\r\n" in text else "\n")
+    for asset in set(leave):
+        del weights[asset]
+    return tomlkit.dumps(document)
 
 
 def _require_editable(
@@ -67,14 +79,18 @@ def _require_editable(
             raise ConfigError(f"{asset}: an asset is capital letters and digits, such as BTC=40")
         if percent == ZERO:
             raise ConfigError(f"{asset}=0: {ZERO_HINT} (`--leave {asset}` does that)")
-        if not ZERO < percent <= HUNDRED:
-            raise ConfigError(f"{asset}={plain(percent)}: a weight is above 0 and at most 100 percent")
+        if not (percent.is_finite() and ZERO < percent <= HUNDRED):
+            raise ConfigError(f"{asset}={show(percent)}: a weight is above 0 and at most 100 percent")
+        if fine := too_fine(percent):
+            raise ConfigError(f"{asset}: {fine}")
     for asset in leave:
+        if asset in changes:
+            raise ConfigError(f"{asset}: is set and left out in the same command; choose one")
         if asset not in weights:
             raise ConfigError(f"{source}: {asset} is not in [weights], so it cannot be left out")
 
 
-def _set(weights: Any, asset: str, percent: Decimal) -> None:
+def _set(weights: Any, asset: str, percent: Decimal, *, newline: str) -> None:
     """Set one weight in place: the comment behind it and its place in the file stay."""
     item: Any = tomlkit.value(plain(percent))
     if asset in weights:
@@ -85,12 +101,20 @@ def _set(weights: Any, asset: str, percent: Decimal) -> None:
         item.trivia.trail = weights[asset].trivia.trail
         weights[asset] = item
     else:
-        _append(weights, asset, item)
+        _append(weights, asset, item, newline)
 
 
-def _append(weights: Any, asset: str, item: Any) -> None:
+def _append(weights: Any, asset: str, item: Any, newline: str) -> None:
     """Add a coin after the last weight, before the blank lines and comments that lead to the next section."""
     last = list(weights)[-1]
+    if isinstance(weights, Table):
+        item.trivia.indent = weights[last].trivia.indent
+        item.trivia.trail = newline
+        if "\n" not in weights[last].trivia.trail:  # the file's last line has no end
+            weights[last].trivia.trail += newline
+            item.trivia.trail = ""
+    if not isinstance(weights, Table | InlineTable):
+        raise ConfigError(f"[weights] is not written as one section; write {asset} = {item.as_string()} by hand")
     weights.value._insert_after(last, asset, item)  # noqa: SLF001  # tomlkit's own `append` would land behind them
 
 
@@ -99,23 +123,27 @@ def replace_atomically(path: Path, text: str) -> Path:
 
     At every moment, power loss included, the file is whole: the old one or the new one.
     """
-    before = path.read_bytes()
+    before, now = path.read_bytes(), path.stat()
     previous = path.with_name(path.name + PREVIOUS_SUFFIX)
-    mode = path.stat().st_mode & 0o777
-    write_durably(previous, before, mode)
-    write_durably(path, text.encode("utf-8"), mode)
+    mode = now.st_mode & 0o777
+    write_durably(previous, before, mode, owner=(now.st_uid, now.st_gid))
+    # A link stays a link: what it leads to is replaced.
+    write_durably(path.resolve(), text.encode("utf-8"), mode, owner=(now.st_uid, now.st_gid))
     return previous
 
 
-def write_durably(path: Path, content: bytes, mode: int) -> None:
-    """Replace a file by a whole new one that survives the loss of power."""
+def write_durably(path: Path, content: bytes, mode: int, *, owner: tuple[int, int] | None = None) -> None:
+    """Replace a file by a whole new one that survives the loss of power; its owner is kept where we may."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
+            if owner is not None:
+                with suppress(PermissionError):  # only root gives files away; root must, or the service cannot read it
+                    os.fchown(file.fileno(), *owner)
+            os.fchmod(file.fileno(), mode)  # after the owner: a new owner clears bits
             os.fsync(file.fileno())
-        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -136,11 +164,12 @@ def diff(before: str, after: str, source: str, against: str) -> str:
 
 
 class LastGood:
-    """The last version of the file that was in order, kept in the state directory for when the file is not."""
+    """The last version of the file that was in order, in memory and on disk, for when the file is not."""
 
     def __init__(self, path: Path, state: Path) -> None:
         self._path = path
         self._kept = state / "targets.last-good.toml"
+        self._last: Targets | None = None
 
     def load(self) -> tuple[Targets, str]:
         """Return the targets and an empty text, or the last good ones and what is wrong with the file.
@@ -148,19 +177,27 @@ class LastGood:
         Raises ConfigError when the file is bad and no good version is known.
         """
         try:
-            targets = load_targets(self._path)
+            # Read once: what is checked is what is kept, whatever happens to the file meanwhile.
+            raw = read_bytes(self._path)
+            targets = parse_bytes(raw, str(self._path))
         except ConfigError as exc:
-            if not self._kept.exists():
+            last = self._last or self._of_disk()
+            if last is None:
                 raise
-            kept = self._kept.read_text(encoding="utf-8")
-            return parse_targets(kept, str(self._kept)), str(exc)
-        self._keep(self._path.read_bytes(), targets)
+            return last, str(exc)
+        self._last = targets
+        self._keep(raw)
         return targets, ""
 
-    def _keep(self, content: bytes, targets: Targets) -> None:
-        if self._kept.exists() and self._kept.read_bytes() == content:
-            return
-        # The file may have been replaced since it was checked: only what passes the check itself is kept.
-        if parse_targets(content.decode("utf-8"), str(self._path)).digest == targets.digest:
+    def _of_disk(self) -> Targets | None:
+        try:
+            return load_targets(self._kept)
+        except ConfigError:
+            return None  # missing or damaged: the problem to tell is the file's own
+
+    def _keep(self, raw: bytes) -> None:
+        with suppress(OSError):  # a copy that cannot be kept is no reason to stop; the journal speaks of a full disk
+            if self._kept.exists() and self._kept.read_bytes() == raw:
+                return
             self._kept.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(self._kept, content, 0o640)
+            write_durably(self._kept, raw, 0o640)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-import os
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,9 +17,10 @@ from rebalancer.core.canonical import canonical
 from rebalancer.core.money import HUNDRED, ZERO, plain
 from rebalancer.core.targets import BandPolicy, BandRule, Limits, Schedule, Targets
 from rebalancer.errors import ConfigError
+from rebalancer.targets_check import NOT_YET, Check, as_decimal, near, too_fine, unknown_key
+from rebalancer.toml_text import decode, line_numbers, loads, read_bytes, show
 
 VERSION = 1
-BYTES_MAX = 64 * 1024
 QUOTE_MIN = Decimal(2)
 ASSET = re.compile(r"[A-Z0-9]{1,20}")
 SECTIONS = ("weights", "schedule", "bands", "limits", "orders", "exit", "keep", "external", "codes")
@@ -37,96 +34,24 @@ KEYS: dict[str, tuple[str, ...]] = {
     ),
     "orders": ("order_type", "route"),
 }  # fmt: skip
-NOT_YET = "not yet supported; take it out"
 ZERO_HINT = (
     "a weight of 0 is refused: selling out ([exit]) is not yet supported; take the line out to leave the coin alone"
 )
 
 
-@dataclass
-class Check:
-    """One file being read: its data, where its keys stand, and what is wrong with it."""
-
-    source: str
-    data: Mapping[str, Any]
-    lines: Mapping[tuple[str, ...], int]
-    problems: list[tuple[int, str]] = field(default_factory=list)
-
-    def wrong(self, path: tuple[str, ...], text: str) -> None:
-        """Note a problem at a key, or at the nearest table that stands in the file."""
-        line = next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 1)
-        self.problems.append((line, f"{'.'.join(path)}: {text}" if path else text))
-
-    def table(self, name: str) -> Mapping[str, Any]:
-        """Return a section, empty when absent; its unknown keys are noted."""
-        value = self.data.get(name, {})
-        if not isinstance(value, dict):
-            self.wrong((name,), f"should be a section [{name}]")
-            return {}
-        for key in value:
-            if name in KEYS and key not in KEYS[name]:
-                self.wrong((name, key), _unknown(key, KEYS[name]))
-        return value
-
-    def number(
-        self, section: str, key: str, default: Decimal | None, low: Decimal | int, high: Decimal | int, unit: str
-    ) -> Any:
-        """Return a bare number within its range; the default when absent or wrong."""
-        table = self.data.get(section, {})
-        if not isinstance(table, dict) or key not in table:
-            return default
-        value = as_decimal(table[key])
-        if value is None:
-            self.wrong((section, key), f"{show(table[key])} should be a bare number, {low} to {high} {unit}")
-            return default
-        if not low <= value <= high:
-            self.wrong((section, key), f"{plain(value)} is outside {low} to {high} {unit}")
-            return default
-        return value
-
-    def word(self, section: str, key: str, default: str, allowed: Mapping[str, bool]) -> str:
-        """Return one of some words; those mapped to False are known and not built yet."""
-        table = self.data.get(section, {})
-        value = table.get(key, default) if isinstance(table, dict) else default
-        if value not in allowed or not isinstance(value, str):
-            self.wrong((section, key), f"{show(value)} should be one of {', '.join(allowed)}{_near(value, allowed)}")
-        elif not allowed[value]:
-            self.wrong((section, key), f"{show(value)} is {NOT_YET}")
-        else:
-            return value
-        return default
-
-
 def load_targets(path: Path) -> Targets:
     """Return the checked file; ConfigError with every problem in it."""
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; set REBALANCER_TARGETS or write one") from None
-    except OSError as exc:
-        raise ConfigError(f"{path}: cannot be read: {os.strerror(exc.errno or 0)}") from None
-    if len(raw) > BYTES_MAX:
-        raise ConfigError(f"{path}: {len(raw)} bytes, over {BYTES_MAX}; is this the right file?")
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        line = raw[: exc.start].count(b"\n") + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from None
-    return parse_targets(text, str(path))
+    return parse_bytes(read_bytes(path), str(path))
+
+
+def parse_bytes(raw: bytes, source: str) -> Targets:
+    """Return checked targets of a file's content; ConfigError with a line for each problem."""
+    return parse_targets(decode(raw, source), source)
 
 
 def parse_targets(text: str, source: str) -> Targets:
     """Return checked targets; ConfigError with a line for each problem."""
-    try:
-        data = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as exc:
-        twice = _stands_twice(text)
-        if twice:
-            raise ConfigError(f"{source}:{twice}") from None
-        raise ConfigError(f"{source}:{_line_of_syntax_error(str(exc), text)}: not valid TOML: {exc}") from None
-    except (ValueError, RecursionError) as exc:
-        raise ConfigError(f"{source}: not valid TOML: {type(exc).__name__}") from None
-    check = Check(source, data, line_numbers(text))
+    check = Check(loads(text, source), line_numbers(text), KEYS)
     made = _parse(check)
     if check.problems or made is None:
         shown = sorted(set(check.problems))
@@ -138,16 +63,14 @@ def _parse(check: Check) -> Targets | None:
     data = check.data
     for key in data:
         if key not in TOP:
-            check.wrong((key,), _unknown(key, TOP))
-    if data.get("version") != VERSION or isinstance(data.get("version"), bool):
-        found = f"{show(data['version'])} is not known" if "version" in data else "is missing"
-        check.wrong(("version",), f"{found}; this program reads version = {VERSION}")
+            check.wrong((key,), unknown_key(key, TOP))
+    _version(check)
     for name in ("exit", "keep", "external"):
         if check.table(name):
             check.wrong((name,), f"[{name}] is {NOT_YET}")
     weights = _weights(check)
     quote = _quote(check, weights)
-    codes = _codes(check, weights)
+    codes = _codes(check)
     schedule, bands, limits = _schedule(check), _bands(check), _limits(check)
     check.table("orders")
     check.word("orders", "order_type", "market", {"market": True, "ioc": False})
@@ -156,6 +79,14 @@ def _parse(check: Check) -> Targets | None:
         return None
     digest = hashlib.sha256(canonical(data).encode()).hexdigest()
     return Targets(quote, weights, digest, schedule, bands, limits, codes)
+
+
+def _version(check: Check) -> None:
+    found = check.data.get("version")
+    if found is None:
+        check.wrong(("version",), f"is missing; write version = {VERSION} as the first line")
+    elif type(found) is not int or found != VERSION:  # 1.0 and true equal 1
+        check.wrong(("version",), f"{show(found)} is not known; this program reads version = {VERSION}")
 
 
 def _weights(check: Check) -> dict[str, Decimal]:
@@ -175,7 +106,9 @@ def _weights(check: Check) -> dict[str, Decimal]:
         elif value == ZERO:
             check.wrong(("weights", asset), ZERO_HINT)
         elif not ZERO < value <= HUNDRED:
-            check.wrong(("weights", asset), f"{plain(value)} is outside 0 to 100 percent")
+            check.wrong(("weights", asset), f"{show(raw)} is outside 0 to 100 percent")
+        elif fine := too_fine(value):
+            check.wrong(("weights", asset), fine)
         else:
             made[asset] = value
     total = sum(made.values(), ZERO)
@@ -187,16 +120,18 @@ def _weights(check: Check) -> dict[str, Decimal]:
 
 
 def _difference(total: Decimal, check: Check) -> str:
-    quote = check.data.get("quote", "the quote coin")
     if total < HUNDRED:
-        return f'give the missing {plain(HUNDRED - total)} to a coin or to "{quote}"'
+        quote = check.data.get("quote")
+        cash = show(quote) if isinstance(quote, str) else "the cash coin"
+        return f"give the missing {plain(HUNDRED - total)} to a coin or to {cash}"
     return f"take {plain(total - HUNDRED)} from a coin"
 
 
 def _quote(check: Check, weights: Mapping[str, Decimal]) -> str:
     quote = check.data.get("quote")
     if not isinstance(quote, str) or not ASSET.fullmatch(quote):
-        check.wrong(("quote",), f'{show(quote)} should be the cash coin, such as "USDT"')
+        found = "is missing:" if quote is None else show(quote)
+        check.wrong(("quote",), f'{found} should be the cash coin, such as "USDT"')
         return ""
     if weights and quote not in weights and quote not in check.data.get("weights", {}):
         check.wrong(("quote",), f"{quote} must be listed in [weights] too, with at least {QUOTE_MIN} percent")
@@ -205,14 +140,17 @@ def _quote(check: Check, weights: Mapping[str, Decimal]) -> str:
     return quote
 
 
-def _codes(check: Check, weights: Mapping[str, Decimal]) -> dict[str, str]:
+def _codes(check: Check) -> dict[str, str]:
+    weights = check.data.get("weights")
+    listed: Mapping[str, Any] = weights if isinstance(weights, dict) else {}
+    table = check.table("codes")
     made: dict[str, str] = {}
-    for asset, code in check.table("codes").items():
+    for asset, code in table.items():
         if not isinstance(code, str) or not re.fullmatch(r"[a-z0-9]{1,20}", code):
             check.wrong(("codes", asset), f'{show(code)} should be HTX\'s code in small letters, such as "sonic"')
-        elif asset not in weights:
-            check.wrong(("codes", asset), f"{asset} is not in [weights]{_near(asset, weights)}")
-        elif code in made.values():
+        elif asset not in listed:
+            check.wrong(("codes", asset), f"is not in [weights]{near(asset, listed)}")
+        elif code in made.values() or (code.upper() in listed and code.upper() not in table):
             check.wrong(("codes", asset), f'"{code}" already stands for another asset')
         else:
             made[asset] = code
@@ -230,7 +168,7 @@ def _schedule(check: Check) -> Schedule:
     if problem:
         check.wrong(("schedule", "cron"), f'{show(cron)} {problem}; write five fields such as "7 * * * *"')
         cron = default.cron
-    jitter = check.number("schedule", "jitter_s", Decimal(default.jitter_s), 0, 3600, "seconds")
+    jitter = check.number("schedule", "jitter_s", Decimal(default.jitter_s), 0, 3600, "seconds", whole=True)
     return Schedule(cron, zone, int(jitter))
 
 
@@ -239,8 +177,10 @@ def _cron_problem(cron: object) -> str:
         return "is not a cron expression of five fields"
     try:
         next(CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)))
-    except (CronSimError, StopIteration) as exc:
-        return f"never fires ({exc})" if isinstance(exc, StopIteration) else f"is not a cron expression ({exc})"
+    except StopIteration:
+        return "never fires"
+    except CronSimError as exc:
+        return f"is not a cron expression ({exc})"
     return ""
 
 
@@ -255,7 +195,7 @@ def _is_zone(name: str) -> bool:
 def _bands(check: Check) -> BandPolicy:
     default = BandPolicy()
     table = check.table("bands")
-    if table.get("per_coin"):
+    if table.get("per_coin", {}) != {}:
         check.wrong(("bands", "per_coin"), NOT_YET)
     rule = BandRule(check.word("bands", "rule", default.rule.value, {each.value: True for each in BandRule}))
     ranges = {
@@ -287,9 +227,9 @@ def _limits(check: Check) -> Limits:
         check.wrong(
             ("limits", "max_turnover_per_cycle"), f"{plain(cycle)} is above max_turnover_per_day = {plain(day)}"
         )
-    orders = number("limits", "max_orders_per_day", Decimal(default.max_orders_per_day), 1, 10_000, "orders")
-    if orders != orders.to_integral_value():
-        check.wrong(("limits", "max_orders_per_day"), f"{plain(orders)} should be a whole number")
+    orders = number(
+        "limits", "max_orders_per_day", Decimal(default.max_orders_per_day), 1, 10_000, "orders", whole=True
+    )
     huge = Decimal(10) ** 9
     return Limits(
         max_turnover_per_cycle=cycle,
@@ -299,66 +239,3 @@ def _limits(check: Check) -> Limits:
         max_orders_per_day=int(orders),
         max_slippage_bps=number("limits", "max_slippage_bps", default.max_slippage_bps, 1, 1000, "basis points"),
     )
-
-
-def as_decimal(value: object) -> Decimal | None:
-    """Return a TOML number as a finite Decimal, or None for anything else, NaN and infinity among it."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    if isinstance(value, Decimal) and value.is_finite():
-        return value
-    return None
-
-
-def show(value: object) -> str:
-    """Return a value as the file has it, shortened."""
-    text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004  # fits a line
-
-
-def _unknown(key: str, known: tuple[str, ...]) -> str:
-    return f"unknown key{_near(key, known)}; known here: {', '.join(known)}"
-
-
-def _near(word: object, known: Any) -> str:
-    near = difflib.get_close_matches(str(word), list(known), 1)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
-_HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-\"]+)\s*\]")
-_KEY = re.compile(r"\s*([A-Za-z0-9_\-\"]+)\s*=")
-
-
-def _places(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Yield each section header and key with its line; the parser itself keeps none."""
-    section: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
-            section = tuple(part.strip('"') for part in header[1].split("."))
-            yield section, number
-        elif key := _KEY.match(line):
-            yield (*section, key[1].strip('"')), number
-
-
-def line_numbers(text: str) -> dict[tuple[str, ...], int]:
-    """Return the first line of each section header and key, for messages."""
-    found: dict[tuple[str, ...], int] = {}
-    for path, number in _places(text):
-        found.setdefault(path, number)
-    return found
-
-
-def _stands_twice(text: str) -> str:
-    """Return line and words for the first key that stands twice, or an empty text."""
-    seen: dict[tuple[str, ...], int] = {}
-    for path, number in _places(text):
-        if path in seen:
-            return f"{number}: {'.'.join(path)} stands twice, first on line {seen[path]}; keep one of them"
-        seen[path] = number
-    return ""
-
-
-def _line_of_syntax_error(words: str, text: str) -> int:
-    """Return the line that tomllib names; at the end of a half-written file it is the last one."""
-    match = re.search(r"line (\d+)", words)
-    return int(match[1]) if match else max(1, text.count("\n"))

@@ -1,0 +1,249 @@
+"""The canary: a key is driven through everything that speaks, and nothing may repeat it, in any form."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pickle
+import pprint
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import ValidationError
+
+from rebalancer import errors, logs
+from rebalancer.cli.exits import Exit
+from rebalancer.cli.main import run
+from rebalancer.errors import RebalancerError
+from rebalancer.settings import Settings
+from rebalancer.simulator.faults import FAULT_KINDS
+from rebalancer.venues.htx.sign import signed_query
+from tests.canary import ACCESS_KEY, KEYS, SECRET_KEY, CanaryHouse, credentials, hits, listening, own_logging, served
+from tests.core.builders import NOW
+from tests.service.house import ACCOUNT
+
+TARGETS = Path(__file__).parent.parent / "targets.toml"
+CHATTY = ("httpx", "httpcore", "asyncio", "filelock")
+
+
+@pytest.fixture(autouse=True)
+def without_masks() -> Iterator[None]:
+    with own_logging():
+        yield
+
+
+def canary_settings() -> Settings:
+    return Settings(htx_access_key=ACCESS_KEY, htx_secret_key=SECRET_KEY)
+
+
+HOLDERS: dict[str, Callable[[Path], Any]] = {
+    "credentials": lambda _folder: credentials(),
+    "settings": lambda _folder: canary_settings(),
+    "venue": lambda folder: CanaryHouse(folder).shell.venue,
+    "shell": lambda folder: CanaryHouse(folder).shell,
+}
+VOICES: dict[str, Callable[[Any], Any]] = {
+    "repr": repr,
+    "str": str,
+    "format": lambda holder: f"{holder} {holder!s} {holder!r} {[holder]} {holder=}",
+    "pretty print": pprint.pformat,
+    "attributes": lambda holder: repr(getattr(holder, "__dict__", "")),
+    "directory": lambda holder: repr(dir(holder)),
+    "pickle": lambda holder: [pickle.dumps(holder, version) for version in range(pickle.HIGHEST_PROTOCOL + 1)],
+    "JSON": lambda holder: json.dumps(holder, default=str),
+    "copy": lambda holder: repr(copy.copy(holder)),
+    "log arguments": lambda holder: logging.makeLogRecord({"msg": "%s %r", "args": (holder, holder)}).getMessage(),
+    "model": lambda holder: [repr(holder.model_dump()), holder.model_dump_json(), repr(holder.model_fields_set)],
+}
+
+
+@pytest.mark.parametrize("voice", VOICES)
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_no_voice_of_what_holds_the_key_repeats_it(tmp_path: Path, holder: str, voice: str) -> None:
+    made = HOLDERS[holder](tmp_path)
+    with suppress(TypeError, AttributeError, pickle.PicklingError):  # refusing to speak is the best answer
+        assert hits(repr(VOICES[voice](made))) == []
+
+
+@pytest.mark.parametrize("holder", ["credentials", "settings"])
+def test_what_holds_the_key_is_not_serialised(tmp_path: Path, holder: str) -> None:
+    with pytest.raises(TypeError, match="not serialised"):
+        pickle.dumps(HOLDERS[holder](tmp_path))
+
+
+def test_a_refused_setting_does_not_show_the_key_beside_it() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(htx_access_key=ACCESS_KEY, htx_secret_key=SECRET_KEY, mode="x", clock_rate=0)
+    assert hits(str(caught.value), repr(caught.value), *traceback.format_exception(caught.value)) == []
+    with pytest.raises(ValidationError) as caught:
+        Settings(htx_access_key=f"{ACCESS_KEY} {SECRET_KEY}", htx_secret_key=SECRET_KEY)
+    assert hits(str(caught.value), repr(caught.value), *traceback.format_exception(caught.value)) == []
+
+
+def family(base: type[RebalancerError]) -> list[type[RebalancerError]]:
+    return [base, *(member for child in base.__subclasses__() for member in family(child))]
+
+
+@pytest.mark.parametrize("error", family(RebalancerError), ids=lambda each: each.__name__)
+def test_an_exception_of_any_class_that_holds_the_key_is_masked_on_its_way_out(error: type[RebalancerError]) -> None:
+    words = {
+        errors.AuthFailed: (errors.AuthCause.KEY, "code"),
+        errors.GuardTripped: ("code",),
+        errors.Rejected: ("code",),
+    }
+    query = signed_query(credentials(), method="GET", host="h", path="/", moment=NOW)
+    for secret in (*KEYS, query):
+        with listening("DEBUG") as stream:
+            logs.register_secrets(KEYS)
+            try:
+                raise error(*words.get(error, ()), f"about {secret}")
+            except RebalancerError as exc:
+                logging.getLogger("some.library").exception("failed: %s", exc)  # noqa: TRY401  # libraries do
+                logs.logger().exception("failed", error=exc)
+                said = logs.describe_crash(exc) + logs.redact(str(exc))
+        assert hits(said, stream.getvalue()) == []
+        assert query.partition("Signature=")[2] not in stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", FAULT_KINDS)
+def test_whatever_the_exchange_does_nothing_that_is_kept_or_said_holds_the_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    with listening("DEBUG") as stream:
+        heard = CanaryHouse(tmp_path, faults=f"{kind}=0.4").live()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.name == "journal.db" for path in files)
+    output = capsys.readouterr()
+    assert hits(*heard, *files, stream.getvalue(), output.out, output.err) == []
+
+
+def echo(request: httpx.Request) -> dict[str, str]:
+    return {"err-msg": f"{request.url} {request.headers}", "message": str(request.url)}
+
+
+# Answers that repeat the request: its query holds the access key and the signature.
+ECHOES: dict[str, Callable[[httpx.Request], httpx.Response]] = {
+    "gateway page": lambda request: httpx.Response(502, text=f"<html>{request.url}</html>"),
+    "page as success": lambda request: httpx.Response(200, text=f"<html>{request.url}</html>"),
+    "forbidden": lambda request: httpx.Response(403, json={"status": "error", **echo(request)}),
+    "redirect": lambda request: httpx.Response(301, headers={"location": str(request.url)}),
+    "odd status": lambda request: httpx.Response(200, json={"status": str(request.url)}),
+    "words of a refusal": lambda request: httpx.Response(
+        200, json={"status": "error", "err-code": "order-value-min-error", **echo(request)}
+    ),
+    "words of a failure": lambda request: httpx.Response(
+        200, json={"status": "error", "err-code": "base-system-error", **echo(request)}
+    ),
+    "odd code": lambda request: httpx.Response(200, json={"code": str(request.url), **echo(request)}),
+    "header that is no number": lambda request: httpx.Response(
+        200, json={"status": "ok"}, headers={"X-HB-RateLimit-Requests-Remain": str(request.url)}
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", ECHOES)
+def test_an_answer_that_repeats_the_request_is_not_repeated_by_us(tmp_path: Path, answer: str) -> None:
+    house = CanaryHouse(tmp_path)
+    honest, echoed = house.wire.handle_request, []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        """Repeat every place call, and after the first of them each third read."""
+        if request.method == "POST" or (echoed and len(house.wire.calls) % 3 == 0):
+            echoed.append(request.url.path)
+            house.wire.calls.append("echoed")
+            return ECHOES[answer](request)
+        return honest(request)
+
+    house.wire.handle_request = handle  # type: ignore[method-assign]
+    heard = house.live()
+    assert len(set(echoed)) > 1, "a place call and a read were to be repeated"
+    assert hits(*heard, *(path for path in tmp_path.rglob("*") if path.is_file())) == []
+    assert not [text for text in heard if "Signature=" in text]
+
+
+NETWORK_ERRORS = [
+    each
+    for each in vars(httpx).values()
+    if isinstance(each, type) and issubclass(each, httpx.RequestError) and each is not httpx.RequestError
+]
+
+
+@pytest.mark.parametrize("error", NETWORK_ERRORS, ids=lambda each: each.__name__)
+def test_an_error_of_the_network_that_holds_the_request_is_not_passed_on(
+    tmp_path: Path, error: type[httpx.RequestError]
+) -> None:
+    house = CanaryHouse(tmp_path)
+
+    def fail(request: httpx.Request) -> None:
+        if house.wire.calls and len(house.wire.calls) % 3 == 0:
+            house.wire.calls.append("failed")
+            raise error(f"while asking {request.url}", request=request)
+
+    house.wire.before = fail
+    heard = house.live()
+    assert "failed" in house.wire.calls
+    assert hits(*heard, *(path for path in tmp_path.rglob("*") if path.is_file())) == []
+
+
+VERBS: dict[str, list[str]] = {
+    "check": ["check"],
+    "plan": ["plan"],
+    "plan as JSON": ["plan", "--format", "json"],
+    "run": ["run", "--settle", "0"],
+    "run live": ["run", "--live", "--settle", "0"],
+    "status": ["status"],
+    "history": ["history"],
+    "targets": ["targets", "show"],
+    "prices": ["prices"],
+}
+
+
+@pytest.fixture
+def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
+    """Set an owner's environment, live, the key in credential files; return it for a change."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    for name, secret in zip(("access", "secret"), KEYS, strict=True):
+        (folder / f"rebalancer_htx_{name}_key").write_text(secret)
+    made = {
+        "CREDENTIALS_DIRECTORY": str(folder),
+        "REBALANCER_TARGETS": str(TARGETS),
+        "REBALANCER_STATE_DIR": str(tmp_path / "state"),
+        "REBALANCER_MODE": "live",
+        "REBALANCER_HTX_ACCOUNT_ID": ACCOUNT,
+        "REBALANCER_LOG_LEVEL": "DEBUG",
+    }
+    for name, value in made.items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+@pytest.mark.parametrize("failure", ["", "unreachable", "wrong secret"])
+def test_no_verb_shows_the_key_even_when_libraries_speak_at_debug(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    owner: dict[str, str],
+    failure: str,
+) -> None:
+    codes = {}
+    with served() as url, listening("DEBUG", *CHATTY) as stream:
+        if failure == "wrong secret":
+            (Path(owner["CREDENTIALS_DIRECTORY"]) / "rebalancer_htx_secret_key").write_text(SECRET_KEY[:-3])
+        if failure == "unreachable":
+            monkeypatch.setenv("REBALANCER_CLOCK_RATE", "1000")  # the pauses between attempts are not waited for
+        monkeypatch.setenv("REBALANCER_HTX_URL", "http://127.0.0.1:9" if failure == "unreachable" else url)
+        for verb, arguments in VERBS.items():
+            codes[verb] = run(arguments)
+    output = capsys.readouterr()
+    files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert hits(output.out, output.err, stream.getvalue(), *files) == []
+    assert codes["plan"] == {"": Exit.DONE, "unreachable": Exit.UNREACHABLE, "wrong secret": Exit.CREDENTIALS}[failure]
+    assert failure or f"AccessKeyId={logs.MASK}" in stream.getvalue(), "the libraries did speak"
+    assert failure or codes["run live"] in (Exit.DONE, Exit.WORK_LEFT), output.err
