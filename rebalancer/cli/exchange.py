@@ -117,7 +117,11 @@ def command(
         raise click.ClickException(
             f"cannot listen on {host}:{port}: {exc.strerror}; --port 0 picks a free one"
         ) from None
-    save = (lambda: save_exchange(state, exchange)) if state is not None else lambda: None
+
+    def save() -> None:
+        if state is not None:
+            save_exchange(state, exchange)
+
     server = Server(exchange, listener, clock, latency_s=latency_ms / 1000, after_change=save)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: server.stop())
