@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import select
 import time
+import weakref
+from contextlib import suppress
 from datetime import UTC, datetime
-from threading import Event
 
 
 class SystemClock:
@@ -20,7 +23,11 @@ class SystemClock:
         started = datetime.now(UTC)  # noqa: TID251  # this is the one place
         self._midnight = started.replace(hour=0, minute=0, second=0, microsecond=0)
         self._start_s = time.monotonic()  # noqa: TID251
-        self._stop = Event()
+        # A pipe and not a threading.Event: `stop` is called by signal handlers, and an Event whose waiter is just
+        # taking or leaving its lock would wait for itself for ever.
+        self._woken, self._waking = os.pipe()
+        os.set_blocking(self._waking, False)
+        weakref.finalize(self, _close, self._woken, self._waking)
 
     def now(self) -> datetime:
         """Return the wall time, aware, in UTC."""
@@ -34,8 +41,16 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait, or return at once when `stop` was or is called."""
         if seconds > 0:
-            self._stop.wait(seconds / self._rate)
+            waiting = select.poll()
+            waiting.register(self._woken, select.POLLIN)
+            waiting.poll(seconds / self._rate * 1000)
 
     def stop(self) -> None:
         """Wake every sleeper, now and from now on."""
-        self._stop.set()
+        with suppress(BlockingIOError):  # full of earlier calls: everybody is awake already
+            os.write(self._waking, b"!")
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -13,7 +13,8 @@ from tests.e2e.processes import ACCESS_KEY, BALANCES, SECRET_KEY, Home, document
 from tests.simulator.loopback import running_exchange
 
 RUNS_MAX = 12
-SETTLED = {"within_bands", "work_left", "done"}
+PROOF = "lost_request@place=1x1"  # it takes the signature's life and a good minute to prove that nothing came of it
+STRUCK = ("lost_reply", "lost_request", "html_502", "invisible")
 
 
 def exchange_options(state: Path, *more: str) -> tuple[str, ...]:
@@ -58,14 +59,14 @@ def assert_every_asset_is_explained(plan: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "faults",
-    ["", "lost_reply@place=0.4x2,html_502@balance=0.1x2,partial=0.3x1,http_429@depth=0.05x2,invisible=0.5x1"],
-    ids=["clear", "faults"],
+    ["", "lost_reply@place=1x2,html_502@balance=1x2,partial=0.5x1,http_429@depth=0.2x2,invisible=1x1", PROOF],
+    ids=["clear", "faults", "proof of absence"],
 )
 def test_live_runs_over_a_socket_settle_and_both_sides_agree_to_the_last_digit(tmp_path: Path, faults: str) -> None:
     home, state = Home(tmp_path), tmp_path / "exchange.json"
     rate = 60.0 if faults else 1.0
     more = ("--clock-rate", f"{rate:g}", "--faults", faults) if faults else ()
-    with running_exchange(*exchange_options(state, *more)) as (url, _):
+    with running_exchange(*exchange_options(state, *more)) as (url, process):
         runs = run_until_settled(home, url, rate)
         last = runs[-1]["plan"]
         assert_every_asset_is_explained(last)
@@ -76,6 +77,11 @@ def test_live_runs_over_a_socket_settle_and_both_sides_agree_to_the_last_digit(t
     for line in last["assets"]:  # the exchange wrote its last word down when it ended
         ours = Decimal(line["free"]) + Decimal(line["locked"])
         assert ours == held_at_exchange(state)[line["asset"]], line["asset"]
+    assert process.stderr is not None
+    last_words = process.stderr.read()
+    assert all(f"{kind} " in last_words for kind in STRUCK if kind in faults), last_words
+    ends = {order["state"] for run in runs for order in run["orders"]}
+    assert ("absent" in ends) == (faults == PROOF), ends
     ids = [order["client_order_id"] for order in truth(state)["orders"].values()]
     assert len(set(ids)) == len(ids), "two orders of one intent"
 

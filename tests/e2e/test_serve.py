@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import socket
 import subprocess
@@ -12,24 +14,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import ACCESS_KEY, BALANCES, SECRET_KEY, Home, rebalancer
+from tests.e2e.processes import ACCESS_KEY, BALANCES, SECRET_KEY, Home, document, rebalancer
 from tests.simulator.loopback import running_exchange
 
 RATE = 60.0  # a minute's slot a second
 
 
+def exchange_options(folder: Path, rate: float = RATE) -> tuple[str, ...]:
+    options = ("--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--balances", BALANCES)
+    return (*options, "--state", str(folder / "exchange.json"), "--clock-rate", f"{rate:g}", "--speed", "0.000001")
+
+
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[str]:
-    options = ("--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--balances", BALANCES)
-    more = ("--state", str(tmp_path / "exchange.json"), "--clock-rate", f"{RATE:g}", "--speed", "0.000001")
-    with running_exchange(*options, *more) as (url, _):
+    with running_exchange(*exchange_options(tmp_path)) as (url, _):
         yield url
 
 
 @contextmanager
-def serving(home: Home, url: str, *words: str, live: bool = False) -> Iterator[subprocess.Popen[str]]:
+def serving(
+    home: Home, url: str, *words: str, live: bool = False, rate: float = RATE
+) -> Iterator[subprocess.Popen[str]]:
     place = str(home.folder / f"notify-{len(list(home.folder.glob('notify*')))}")
-    environ = home.environment(url, live=live, rate=RATE, NOTIFY_SOCKET=place)
+    environ = home.environment(url, live=live, rate=rate, NOTIFY_SOCKET=place)
     command = [sys.executable, "-m", "rebalancer", "serve", *words]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(place)
@@ -46,12 +53,12 @@ def serving(home: Home, url: str, *words: str, live: bool = False) -> Iterator[s
 
 
 def line_with(process: subprocess.Popen[str], words: str) -> str:
-    """Return the first log line that holds some words; the process ends without it is a failure."""
+    """Return the next log line that matches a pattern; a log that ends without one is a failure."""
     assert process.stderr is not None
     seen = []
     for line in process.stderr:
         seen.append(line)
-        if words in line:
+        if re.search(words, line):
             return line
     raise AssertionError(f"no {words!r} in the log: {''.join(seen)}")
 
@@ -64,17 +71,55 @@ def test_serve_runs_slot_after_slot_and_ends_cleanly_on_sigterm(tmp_path: Path, 
         second_instance = rebalancer(home.environment(exchange, live=False, rate=RATE), "run")
         assert second_instance.returncode == 11, second_instance.stderr
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        process.communicate(timeout=40)
+        assert process.returncode == 0
 
 
 def test_live_serve_trades_and_what_it_did_is_in_its_history(tmp_path: Path, exchange: str) -> None:
     home = Home(tmp_path)
     with serving(home, exchange, "--live", live=True) as process:
-        line_with(process, "filled=4")
+        line_with(process, "filled=[1-9]")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        process.communicate(timeout=40)
+        assert process.returncode == 0
     shown = rebalancer(home.environment(exchange, rate=RATE), "history")
     assert shown.returncode == 0 and "filled" in shown.stdout, shown.stdout
+
+
+def test_sigterm_within_a_cycle_lets_the_leg_under_way_end_and_sends_no_other(tmp_path: Path) -> None:
+    home, rate = Home(tmp_path), 20.0
+    slow = (*exchange_options(tmp_path, rate), "--latency-ms", "50")
+    with running_exchange(*slow) as (url, _), serving(home, url, "--live", live=True, rate=rate) as process:
+        line_with(process, "event='sending'")
+        process.send_signal(signal.SIGTERM)
+        assert "status='stopped'" in line_with(process, "event='cycle'")
+        assert process.wait(20) == 0
+        known = document(rebalancer(home.environment(url, rate=rate), "history", "--json"))
+        states = [order["state"] for run in known["runs"] for order in run["orders"]]
+        assert "filled" in states and "abandoned" in states and set(states) == {"filled", "abandoned"}
+    at_exchange = json.loads((tmp_path / "exchange.json").read_text(encoding="utf-8"))["orders"]
+    assert len(at_exchange) == states.count("filled")
+
+
+def test_an_exchange_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with serving(home, f"http://127.0.0.1:{port}") as process:
+        line_with(process, "event='unreachable'")
+        with running_exchange(*exchange_options(tmp_path), "--port", str(port)):
+            line_with(process, "event='start'")
+            line_with(process, "event='cycle'")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+
+
+def test_sigterm_ends_the_wait_for_an_exchange_too(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with serving(home, "http://127.0.0.1:9", rate=1) as process:  # nobody listens at "discard"
+        line_with(process, "event='unreachable'")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
 
 
 def test_a_bad_file_is_78_at_the_start_and_the_last_good_one_later(tmp_path: Path, exchange: str) -> None:
@@ -90,4 +135,5 @@ def test_a_bad_file_is_78_at_the_start_and_the_last_good_one_later(tmp_path: Pat
         assert "targets.toml" in line_with(process, "targets_bad")
         line_with(process, "event='cycle'")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        process.communicate(timeout=40)
+        assert process.returncode == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, timedelta
 from threading import Thread
 
@@ -54,3 +56,20 @@ def test_fast_clock_is_ahead_of_the_real_one_by_its_rate() -> None:
 def test_time_that_stands_still_or_runs_back_is_refused(rate: float) -> None:
     with pytest.raises(AssertionError):
         SystemClock(rate)
+
+
+def test_a_signal_that_stops_the_clock_while_its_own_thread_is_about_to_sleep_cannot_lock_it() -> None:
+    """The handler runs in the sleeping thread, at any instruction of it, as many times as it takes to be sure."""
+    script = (
+        "import itertools, os, signal\n"
+        "from rebalancer.service.clock import SystemClock\n"
+        "clock = SystemClock()\n"
+        "counted = itertools.count()\n"
+        "signal.signal(signal.SIGALRM, lambda *_: (next(counted), clock.stop()))\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)\n"
+        "while next(counted) < 4000: clock.sleep(0.00001)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0)\n"
+        "print('awake')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "awake\n", done.stderr
