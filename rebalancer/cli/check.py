@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -11,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rebalancer.cli.context import Connection, connect, load_checked_targets, load_settings
+from rebalancer.cli.context import LIVE, Connection, connect, load_checked_targets, load_settings
 from rebalancer.cli.exits import Exit, advice_for, exit_of
+from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.core.targets import Targets
 from rebalancer.errors import RebalancerError
 from rebalancer.service.clock import SystemClock
 
 if TYPE_CHECKING:
+    from rebalancer.journal.store import Journal
     from rebalancer.settings import Settings
 
 EXPIRY_WARN_DAYS = 21
@@ -42,7 +43,7 @@ class Finding:
 
 
 @click.command()
-@click.option("--deep", is_flag=True, help="Verify every row of the journal too.")
+@click.option("--deep", is_flag=True, help="Verify all of the journal, not only from its last checkpoint on.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(*, deep: bool, as_json: bool) -> int:
     """Check settings, clock, exchange, key rights, symbols, account and journal."""
@@ -55,12 +56,12 @@ def command(*, deep: bool, as_json: bool) -> int:
             "venue": settings.venue_kind,
             "findings": [asdict(finding) for finding in findings],
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        echo_document(document)
     else:
-        click.echo(f"{settings.mode.upper()} on {settings.venue_kind}")
+        click.echo(heading(settings.mode, settings.venue_kind))
         for finding in findings:
             mark = {Grade.OK: "ok  ", Grade.WARN: "WARN", Grade.FAIL: "FAIL"}[finding.grade]
-            click.echo(f"{mark}  {finding.topic:<9} {finding.text}")
+            click.echo("\n".join(lines_of(finding.text, first=f"{mark}  {finding.topic:<9} ", later=" " * 16)))
     return next((finding.exit for finding in findings if finding.exit), Exit.DONE)
 
 
@@ -79,7 +80,7 @@ def _guarded(topic: str, examine: Callable[[], Iterator[Finding]]) -> Iterator[F
         yield from examine()
     except RebalancerError as exc:
         advice = advice_for(exc)
-        yield Finding(Grade.FAIL, topic, f"{exc}{f' -> {advice}' if advice else ''}", exit_of(exc))
+        yield Finding(Grade.FAIL, topic, "\n-> ".join(filter(None, (str(exc), advice))), exit_of(exc))
 
 
 def _environment(settings: Settings) -> Iterator[Finding]:
@@ -88,13 +89,14 @@ def _environment(settings: Settings) -> Iterator[Finding]:
     for text in (*unknown_names(os.environ), *exposed_secrets(os.environ)):
         yield Finding(Grade.WARN, "settings", text)
     if settings.venue_kind == "embedded":
-        yield Finding(Grade.WARN, "settings", "no key is set: runs use the embedded exchange, not HTX")
-    live = "both words are needed: this, and --live" if settings.mode == "live" else "nothing can be sent"
+        why = "REBALANCER_VENUE=embedded" if settings.venue else "no key is set"
+        yield Finding(Grade.WARN, "settings", f"{why}: runs use the embedded exchange, not HTX")
+    live = "`run --live` and `serve --live` trade" if settings.mode == LIVE else "nothing can be sent"
     yield Finding(Grade.OK, "settings", f"REBALANCER_MODE={settings.mode}: {live}")
 
 
 def _targets(settings: Settings, found: list[Targets]) -> Iterator[Finding]:
-    targets = load_checked_targets(settings.paths.targets, live=settings.mode == "live")
+    targets = load_checked_targets(settings.paths.targets, live=settings.mode == LIVE)
     found.append(targets)
     yield Finding(Grade.OK, "targets", f"{settings.paths.targets}: {len(targets.assets)} assets, sum 100")
 
@@ -107,13 +109,21 @@ def _journal(settings: Settings, *, deep: bool) -> Iterator[Finding]:
         yield Finding(Grade.OK, "journal", "none yet; the first run makes it")
         return
     with Journal.open_to_read(path, SystemClock()) as journal:
-        rows = journal.verify() if deep else journal.last_seq
-        yield Finding(Grade.OK, "journal", f"{path}: {rows} rows{', every hash verified' if deep else ''}")
+        if deep:
+            journal.verify()
+        yield Finding(Grade.OK, "journal", f"{path}: {journal.last_seq} rows, {_verified(journal, deep=deep)}")
         for halt in journal.state.halts.values():
             yield Finding(Grade.FAIL, "journal", f"halted: {halt.text} (`rebalancer ack {halt.seq}`)", Exit.REFUSED)
         for record in journal.state.unresolved:
             text = f"{record.side} {record.symbol} is {record.state}"
             yield Finding(Grade.FAIL, "journal", text, Exit.OUTCOME_UNKNOWN)
+
+
+def _verified(journal: Journal, *, deep: bool) -> str:
+    """Return how far back the journal was looked at: to its beginning when asked, or when it has no checkpoint."""
+    if deep or not journal.checkpoint_seq:
+        return "every row and checkpoint verified"
+    return f"verified from the checkpoint at row {journal.checkpoint_seq} on (`check --deep` verifies all)"
 
 
 def _exchange(settings: Settings, targets: Targets) -> Iterator[Finding]:
@@ -122,7 +132,7 @@ def _exchange(settings: Settings, targets: Targets) -> Iterator[Finding]:
         yield from _clock(connection)
         yield from _market(connection)
         yield from _account(settings, connection)
-        yield from _key(connection)
+        yield from _key(connection, live=settings.mode == LIVE)
         yield from _symbols(connection, targets)
 
 
@@ -131,7 +141,7 @@ def _clock(connection: Connection) -> Iterator[Finding]:
 
     connection.venue.fetch_server_time()
     skew_s = connection.venue.skew_s
-    text = f"{skew_s:+.2f} s from the exchange's"
+    text = f"{round(skew_s, 2) + 0.0:+.2f} s from the exchange's"  # the sum turns -0.0 into 0.0
     if abs(skew_s) > SKEW_MAX_S:
         yield Finding(Grade.FAIL, "clock", f"{text}: set it (NTP)", Exit.UNREACHABLE)
     else:
@@ -140,10 +150,12 @@ def _clock(connection: Connection) -> Iterator[Finding]:
 
 def _market(connection: Connection) -> Iterator[Finding]:
     status = connection.venue.fetch_market_status()
+    name = connection.venue.host if connection.embedded is None else "the embedded exchange"
     if status.state == 1:
-        yield Finding(Grade.OK, "exchange", f"{connection.venue.host} trades normally")
+        yield Finding(Grade.OK, "exchange", f"{name} trades normally")
     else:
-        yield Finding(Grade.FAIL, "exchange", f"{connection.venue.host} is {status.state.name}", Exit.UNREACHABLE)
+        word = status.state.name.lower().replace("_", "-")
+        yield Finding(Grade.FAIL, "exchange", f"{name} is {word}: no order can be placed now", Exit.UNREACHABLE)
 
 
 def _account(settings: Settings, connection: Connection) -> Iterator[Finding]:
@@ -151,17 +163,23 @@ def _account(settings: Settings, connection: Connection) -> Iterator[Finding]:
 
     pinned = settings.htx_account_id if connection.embedded is None else None
     account_id = choose_account(connection.venue.fetch_accounts(), pinned)
-    hint = "" if pinned or connection.embedded else f"; for live set REBALANCER_HTX_ACCOUNT_ID={account_id}"
-    yield Finding(Grade.OK, "account", f"spot account {account_id}{hint}")
+    named = bool(pinned or connection.embedded)
+    hint = "" if named else f"; for live set REBALANCER_HTX_ACCOUNT_ID={account_id}"
+    grade = Grade.OK if named or settings.mode != LIVE else Grade.WARN
+    yield Finding(grade, "account", f"spot account {account_id}{hint}")
 
 
-def _key(connection: Connection) -> Iterator[Finding]:
+def _key(connection: Connection, *, live: bool) -> Iterator[Finding]:
+    if connection.embedded is not None:
+        return  # its key is its own and opens nothing
     info = connection.venue.fetch_key_info()
     if info is None:
         yield Finding(Grade.WARN, "key", "rights not verifiable: HTX does not let this key ask (a sub-user's)")
         return
     if info.can_withdraw:
         yield Finding(Grade.FAIL, "key", "can withdraw: make one with read and trade only", Exit.CREDENTIALS)
+    elif not info.can_trade and live:
+        yield Finding(Grade.FAIL, "key", "cannot trade: give it the trade right at HTX", Exit.CREDENTIALS)
     elif not info.can_trade:
         yield Finding(Grade.WARN, "key", "cannot trade: enough for dry runs, not for live")
     else:

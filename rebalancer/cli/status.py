@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rebalancer.cli.context import journal_to_read, load_settings
+from rebalancer.cli.context import LIVE, journal_to_read, load_settings
+from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.core.canonical import moment_text
+from rebalancer.core.money import plain
 from rebalancer.service.clock import SystemClock
 from rebalancer.service.pause import PauseSwitch
 
@@ -17,31 +19,39 @@ if TYPE_CHECKING:
     from rebalancer.settings import Settings
 
 
-@click.command()
+@click.command(epilog="\b\nExamples:\n  rebalancer status\n  rebalancer status --json")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--paths", is_flag=True, help="Only print where things lie.")
 def command(*, as_json: bool, paths: bool) -> None:
     """Show mode, venue, last run, open questions and pause."""
     settings = load_settings()
     if paths:
-        where = _paths(settings)
-        click.echo(json.dumps(where) if as_json else "\n".join(f"{name:<8} {path}" for name, path in where.items()))
+        _show_paths(settings, as_json=as_json)
         return
     clock = SystemClock()
     with journal_to_read(settings.paths.journal(settings.venue_kind), clock) as journal:
         document = status_document(settings, journal, clock)
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False) if as_json else _text(document), nl=as_json)
+    if as_json:
+        echo_document(document)
+    else:
+        click.echo(_text(document, has_key=settings.has_key), nl=False)
 
 
-def _paths(settings: Settings) -> dict[str, str]:
+def _show_paths(settings: Settings, *, as_json: bool) -> None:
     paths = settings.paths
-    return {
+    where = {
         "state": str(paths.state),
         "targets": str(paths.targets),
         "journal": str(paths.journal(settings.venue_kind)),
         "lock": str(paths.lock),
         "pause": str(paths.pause),
     }
+    if as_json:
+        echo_document(where)
+        return
+    click.echo(heading(settings.mode, settings.venue_kind))
+    for name, path in where.items():
+        click.echo(f"{name:<8} {path}")
 
 
 def status_document(settings: Settings, journal: Journal, clock: SystemClock) -> dict[str, Any]:
@@ -57,6 +67,7 @@ def status_document(settings: Settings, journal: Journal, clock: SystemClock) ->
         "mode": settings.mode,
         "venue": settings.venue_kind,
         "account_id": binding.account_id if binding else None,
+        "quote": binding.quote if binding else None,
         "at": moment_text(clock.now()),
         "paused": switch.reason() or "yes" if switch.active() else None,
         "halts": [
@@ -69,32 +80,76 @@ def status_document(settings: Settings, journal: Journal, clock: SystemClock) ->
             for r in state.unresolved
         ],
         "last_run": runs[0].document() if runs else None,
-        "nav_quote": None if state.nav_validated_quote is None else str(state.nav_validated_quote),
+        "nav_quote": None if state.nav_validated_quote is None else plain(state.nav_validated_quote),
         "last_24_h": {
             "orders": usage.orders,
-            "notional_quote": str(usage.notional_quote),
-            "turnover_quote": str(usage.turnover_quote),
+            "notional_quote": plain(usage.notional_quote),
+            "turnover_quote": plain(usage.turnover_quote),
         },
     }  # fmt: skip
 
 
-def _text(document: dict[str, Any]) -> str:
-    lines = [f"{document['mode'].upper()} on {document['venue']}"]
+def _text(document: dict[str, Any], *, has_key: bool) -> str:
+    account = f"  account {document['account_id']}" if document["account_id"] else ""
+    lines = [heading(document["mode"], document["venue"]) + account]
+    for text in _open_questions(document):
+        lines += lines_of(text, first="! ", later="  ")
+    lines += _last_run(document)
+    day, quote = document["last_24_h"], document["quote"] or ""
+    traded = f", {Decimal(day['notional_quote']):,.2f} {quote}" if day["orders"] else ""
+    lines.append(f"24 hours  {day['orders']} order(s){traded}")
+    if not (document["paused"] or document["halts"] or document["unresolved"]):
+        lines.append("open      nothing is open")
+    lines += lines_of(_next(document, has_key=has_key), first="next      ", later=" " * 10)
+    return "\n".join(lines) + "\n"
+
+
+def _open_questions(document: dict[str, Any]) -> list[str]:
+    """Return what waits for somebody, each with what answers it."""
+    lines = []
     if document["paused"]:
-        lines.append(f"! PAUSED: {document['paused']}; `rebalancer resume` lifts it")
+        lines.append(f"PAUSED: {document['paused']}; `rebalancer resume` lifts it")
     for halt in document["halts"]:
-        lines.append(f"! HALTED since {halt['since']}: {halt['text']}; `rebalancer ack {halt['id']}`")
+        lines.append(f"HALTED since {halt['since'][:16]}: {halt['text']}; then `rebalancer ack {halt['id']}`")
     for order in document["unresolved"]:
-        lines.append(f"! {order['state'].upper()}: {order['side']} {order['symbol']} ({order['id']}) {order['text']}")
+        waits = order["state"] == "quarantined"
+        answer = f"look at HTX, then `rebalancer ack {order['id']} --outcome ...`" if waits else "asked about again"
+        said = f"; {order['text']}" if order["text"] else ""
+        lines.append(f"{order['state'].upper()}: {order['side']} {order['symbol']} ({order['id']}){said}; {answer}")
+    return lines
+
+
+def _last_run(document: dict[str, Any]) -> list[str]:
     run = document["last_run"]
     if run is None:
-        lines.append("no run yet; `rebalancer run` makes the first")
-    else:
-        lines.append(f"last run  {run['run_id']}: {run['status']} ({run['mode']}), {len(run['orders'])} order(s)")
-        if run["text"]:
-            lines.append(f"          {run['text']}")
-    day = document["last_24_h"]
-    lines.append(f"24 hours  {day['orders']} order(s), notional {day['notional_quote']}")
-    if not (document["paused"] or document["halts"] or document["unresolved"]):
-        lines.append("nothing is open")
-    return "\n".join(lines) + "\n"
+        return ["last run  no run yet"]
+    at, ended = run["started_at"][:16].replace("T", " "), run["status"].replace("_", " ")
+    lines = [f"last run  {at} UTC, {run['mode']}: {ended}, {len(run['orders'])} order(s)", f"          {run['run_id']}"]
+    if run["text"]:
+        lines += lines_of(run["text"], first=" " * 10, later=" " * 10)
+    if run["nav_quote"]:
+        lines.append(f"worth     {Decimal(run['nav_quote']):,.2f} {document['quote'] or ''}".rstrip())
+    return lines
+
+
+def _next(document: dict[str, Any], *, has_key: bool) -> str:
+    """Return what the owner may want to do now."""
+    if document["paused"] or document["halts"]:
+        return "nothing is sent until what is marked ! is answered"
+    if document["unresolved"]:
+        return "nothing is planned live until what is marked ! is known"
+    if document["venue"] == "embedded" and not has_key:
+        look = "`rebalancer plan` shows what a cycle would do" + (
+            "" if document["last_run"] else ", `rebalancer run` makes the first"
+        )
+        return (
+            f"this is the simulated exchange with its example account: {look}. For your own account put its key in "
+            "place (README.md, Going live), then `rebalancer check`"
+        )
+    if document["mode"] == LIVE and not has_key and document["venue"] != "embedded":
+        return "no key is set, so nothing can run: README.md, Going live; then `rebalancer check`"
+    if document["last_run"] is None:
+        return "`rebalancer check`, then `rebalancer plan`; `rebalancer run` makes the first cycle"
+    if document["mode"] != LIVE:
+        return "a dry run sends nothing; trading needs REBALANCER_MODE=live and --live"
+    return "`rebalancer plan` shows what the next cycle would do"

@@ -2,143 +2,29 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.canonical import parse_moment
-from rebalancer.core.model import Side, Usage
+from rebalancer.core.model import Side
 from rebalancer.core.money import ZERO
-from rebalancer.core.orders import UNRESOLVED, Event, IntentState, move
+from rebalancer.core.orders import Event, IntentState, move
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Kind, Row
+from rebalancer.journal.state import DAY, Halt, IntentRecord, JournalState, Key, Sent, balance_changes
 
-DAY = timedelta(hours=24)
+__all__ = ["IMPOSSIBLE", "IntentRecord", "JournalState", "Key", "balance_changes", "fold"]
 # An illegal move, an unknown intent or halt, or a value that does not read as what it should be.
 IMPOSSIBLE = (KeyError, ValueError, TypeError, ArithmeticError)
-Key = tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class IntentRecord:
-    """An intent and all that is known of what became of it."""
-
-    run_id: str
-    intent_seq: int
-    asset: str
-    symbol: str
-    side: Side
-    amount: Decimal
-    notional_quote: Decimal
-    client_order_id: str
-    state: IntentState
-    sent_amount: Decimal | None = None
-    signed_at: datetime | None = None
-    deadline: datetime | None = None
-    balances_before: Mapping[str, Decimal] = field(default_factory=dict)
-    venue_order_id: str = ""
-    filled_quantity: Decimal = ZERO
-    filled_quote: Decimal = ZERO
-    fees: Mapping[str, Decimal] = field(default_factory=dict)
-    text: str = ""
-    not_found_at: tuple[datetime, ...] = ()  # exchange times of answers that found nothing, after the deadline
-    changed_at: str = ""
-
-    @property
-    def key(self) -> Key:
-        """Return the run and the number within it."""
-        return self.run_id, self.intent_seq
-
-
-def balance_changes(record: IntentRecord, base: str, quote: str) -> dict[str, Decimal]:
-    """Return what a settled intent did to the balances, by asset, fees included."""
-    sign = 1 if record.side is Side.BUY else -1
-    changes = {base: sign * record.filled_quantity, quote: -sign * record.filled_quote}
-    for asset, paid in record.fees.items():
-        changes[asset] = changes.get(asset, ZERO) - paid
-    return changes
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One order of the last day, for the rolling limits."""
-
-    key: Key
-    at: datetime
-    side: Side
-    notional_quote: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """A stop that waits for the owner."""
-
-    seq: int
-    code: str
-    text: str
-    since: str
-
-
-@dataclass(slots=True)
-class JournalState:
-    """Everything that decisions need of the past. Changed only by `fold`."""
-
-    binding: Binding | None = None
-    fence: int = 0
-    nonce: str = ""  # of this life of the journal
-    last_slots: dict[str, datetime] = field(default_factory=dict)  # by schedule id
-    intents: dict[Key, IntentRecord] = field(default_factory=dict)
-    open_plan: str = ""  # run id of a live plan that is not closed
-    open_run: str = ""
-    halts: dict[int, Halt] = field(default_factory=dict)
-    answered_halts: frozenset[str] = frozenset()  # texts of halts that the owner acknowledged
-    sent: tuple[Sent, ...] = ()
-    amount_precision_symbols: frozenset[str] = frozenset()
-    served_weights_digest: str = ""
-    nav_validated_quote: Decimal | None = None
-    mids: Mapping[str, Decimal] = field(default_factory=dict)  # of the last validated plan
-    mids_at: datetime | None = None
-    # What the account must hold by the last live plan's look and our fills since, and how much of that our fills moved.
-    totals: Mapping[str, Decimal] = field(default_factory=dict)
-    traded: Mapping[str, Decimal] = field(default_factory=dict)
-    has_traded: bool = False
-
-    def draft(self) -> JournalState:
-        """Return a copy on which rows can be tried; what it holds is frozen, so its containers are enough."""
-        made = copy.copy(self)
-        made.last_slots, made.intents, made.halts = dict(self.last_slots), dict(self.intents), dict(self.halts)
-        return made
-
-    @property
-    def unresolved(self) -> tuple[IntentRecord, ...]:
-        """Return the intents that forbid the next plan, oldest first."""
-        return tuple(record for record in self.intents.values() if record.state in UNRESOLVED)
-
-    def usage(self, now: datetime, weights_digest: str) -> Usage:
-        """Return what the 24 hours before `now` took of the limits. What was never sent does not count."""
-        recent = [sent for sent in self.sent if sent.at > now - DAY and not self._never_sent(sent.key)]
-        changed = self.served_weights_digest not in ("", weights_digest)
-        return Usage(
-            sold_quote=sum((s.notional_quote for s in recent if s.side is Side.SELL), ZERO),
-            bought_quote=sum((s.notional_quote for s in recent if s.side is Side.BUY), ZERO),
-            orders=len(recent),
-            nav_validated_quote=self.nav_validated_quote,
-            mids=self.mids if self.mids_at is not None and self.mids_at > now - DAY else {},
-            has_traded=self.has_traded,
-            targets_changed=changed,
-            amount_precision_symbols=self.amount_precision_symbols,
-        )
-
-    def _never_sent(self, key: Key) -> bool:
-        return self.intents[key].state is IntentState.ABANDONED
 
 
 def fold(state: JournalState, row: Row) -> None:
     """Apply one row; one of IMPOSSIBLE is raised when it does not follow from the ones before."""
+    if row.kind is Kind.CHECKPOINT:
+        state.forget()  # that the checkpoint says the same is for the chain to see
+        return
     handler = _HANDLERS.get(row.kind)
     if handler is not None:
         handler(state, row, json.loads(row.payload_text))
@@ -169,6 +55,8 @@ def _on_run_closed(state: JournalState, _row: Row, _payload: dict[str, Any]) -> 
 
 
 def _on_plan(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
+    if row.t_exch:
+        state.exchange_at = parse_moment(row.t_exch)
     if payload["validated"] and payload["nav_quote"] is not None:
         state.nav_validated_quote = Decimal(payload["nav_quote"])
         state.mids = {asset: Decimal(mid) for asset, mid in payload["mids"].items()}
@@ -178,15 +66,20 @@ def _on_plan(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     if payload["validated"]:
         state.totals = {asset: Decimal(held) for asset, held in payload["totals"].items()}
         state.traded = {}
+    serves = payload["weights_digest"] if payload["validated"] and payload["complete"] else ""
     if payload["legs"]:
-        state.open_plan = row.run_id
-    if payload["validated"] and payload["complete"]:
-        state.served_weights_digest = payload["weights_digest"]
+        state.open_plan, state.open_plan_digest = row.run_id, serves
+    elif serves:
+        state.served_weights_digest = serves
 
 
-def _on_plan_closed(state: JournalState, row: Row, _payload: dict[str, Any]) -> None:
-    if state.open_plan == row.run_id:
-        state.open_plan = ""
+def _on_plan_closed(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
+    if state.open_plan != row.run_id:
+        return
+    # A plan that ended early has not served a change of targets, though it was made for it.
+    if payload.get("whole") and state.open_plan_digest:
+        state.served_weights_digest = state.open_plan_digest
+    state.open_plan = state.open_plan_digest = ""
 
 
 def _on_intent(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
@@ -202,12 +95,13 @@ def _on_intent(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         client_order_id=payload["client_order_id"],
         state=move(known.state if known else None, Event.PLAN),
         changed_at=row.t_wall,
+        exchange_at=state.exchange_at,
     )
 
 
 def _on_sending(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     record = state.intents[_key(row)]
-    signed_at = parse_moment(payload["signed_at"])
+    state.exchange_at = signed_at = parse_moment(payload["signed_at"])
     state.intents[record.key] = replace(
         record,
         state=move(record.state, Event.SEND),
@@ -217,6 +111,7 @@ def _on_sending(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         deadline=parse_moment(payload["deadline"]),
         balances_before={asset: Decimal(held) for asset, held in payload["balances_before"].items()},
         changed_at=row.t_wall,
+        exchange_at=signed_at,
     )
     kept = tuple(sent for sent in state.sent if sent.at > signed_at - 2 * DAY)
     state.sent = (*kept, Sent(record.key, signed_at, record.side, Decimal(payload["notional_quote"])))
@@ -261,7 +156,8 @@ def _on_evidence(state: JournalState, row: Row, payload: dict[str, Any]) -> None
     if payload["evidence"] == "not_found" and record.deadline is not None:
         at = parse_moment(row.t_exch)
         if at >= record.deadline:
-            state.intents[record.key] = replace(record, not_found_at=(*record.not_found_at, at))
+            # How far the first and the last are apart is all that is asked of them.
+            state.intents[record.key] = replace(record, not_found_at=(*record.not_found_at[:1], at))
 
 
 def _on_halt(state: JournalState, row: Row, payload: dict[str, Any]) -> None:

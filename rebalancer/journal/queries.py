@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rebalancer.core.money import plain
+from rebalancer.journal.fold import fold
 from rebalancer.journal.rows import Kind, Row
+from rebalancer.journal.state import IntentRecord, JournalState
 from rebalancer.journal.store import Journal
 
-_IN_RUNS = (Kind.PLAN, Kind.RUN_CLOSED, Kind.INTENT)
+_IN_RUNS = (Kind.PLAN, Kind.RUN_CLOSED)
 
 
 @dataclass(slots=True)
@@ -43,30 +45,38 @@ def recent_runs(journal: Journal, limit: int) -> list[RunView]:
     views = {row.run_id: _view(row, json.loads(row.payload_text)) for row in started}
     for row in journal.rows(after_seq=started[0].seq, kinds=_IN_RUNS):
         if row.run_id in views:
-            _add(views[row.run_id], row, json.loads(row.payload_text), journal)
+            _add(views[row.run_id], row, json.loads(row.payload_text))
+    for view in views.values():
+        view.orders = [order_document(record) for record in orders_of(journal, view.run_id)]
     return list(reversed(views.values()))
+
+
+def orders_of(journal: Journal, run_id: str) -> tuple[IntentRecord, ...]:
+    """Return a run's intents as its rows tell them: the state keeps only those that decisions may still need."""
+    told = JournalState(binding=journal.state.binding)
+    for row in journal.rows(run_id=run_id):
+        if row.intent_seq is not None:
+            fold(told, row)
+    return tuple(told.intents.values())
 
 
 def _view(row: Row, payload: dict[str, Any]) -> RunView:
     return RunView(row.run_id, row.t_wall, payload["mode"], payload["slot"])
 
 
-def _add(view: RunView, row: Row, payload: dict[str, Any], journal: Journal) -> None:
+def _add(view: RunView, row: Row, payload: dict[str, Any]) -> None:
     if row.kind is Kind.PLAN:
         view.trigger, view.legs, view.nav_quote = payload["trigger"], payload["legs"], payload["nav_quote"] or ""
         totals = payload["plan"].get("totals")
         view.turnover = totals["turnover"] if totals else ""
-    elif row.kind is Kind.RUN_CLOSED:
+    else:
         view.status, view.text = payload["status"], payload["text"]
-    elif row.intent_seq is not None:
-        view.orders.append(order_document(journal, row.run_id, row.intent_seq))
 
 
-def order_document(journal: Journal, run_id: str, intent_seq: int) -> dict[str, Any]:
-    """Return one intent and its outcome as JSON values."""
-    record = journal.state.intents[run_id, intent_seq]
+def order_document(record: IntentRecord) -> dict[str, Any]:
+    """Return an intent and its outcome as JSON values."""
     return {
-        "intent_seq": intent_seq,
+        "intent_seq": record.intent_seq,
         "symbol": record.symbol,
         "side": record.side.value,
         "amount": plain(record.sent_amount or record.amount),

@@ -13,7 +13,7 @@ from typing import Any
 
 from rebalancer.core.canonical import canonical
 from rebalancer.core.model import Order, Side
-from rebalancer.core.money import BaseAmount, QuoteAmount
+from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount
 from rebalancer.core.orders import Event
 from rebalancer.core.plan import Leg, Plan
 from rebalancer.journal.rows import Entry, Kind
@@ -166,9 +166,9 @@ def evidence(run_id: str, intent_seq: int, kind: str, facts: Mapping[str, Any], 
     return Entry(Kind.EVIDENCE, {"evidence": kind, **facts}, run_id, intent_seq, t_exch)
 
 
-def plan_closed(run_id: str, text: str) -> Entry:
-    """Return the row after which nothing more of a plan is sent."""
-    return Entry(Kind.PLAN_CLOSED, {"text": text}, run_id)
+def plan_closed(run_id: str, text: str, *, whole: bool) -> Entry:
+    """Return the row after which nothing more of a plan is sent; `whole` when every leg of it was handled."""
+    return Entry(Kind.PLAN_CLOSED, {"text": text, "whole": whole}, run_id)
 
 
 def run_closed(run_id: str, *, status: str, text: str = "", facts: Mapping[str, Any] | None = None) -> Entry:
@@ -191,15 +191,35 @@ def ack_halt(halt_seq: int, who: str) -> Entry:
     return Entry(Kind.ACK, {"halt": halt_seq, "who": who})
 
 
-def ack_intent(run_id: str, intent_seq: int, event: Event, *, who: str, text: str) -> Entry:
-    """Return the owner's word on a quarantined order."""
+def ack_intent(
+    run_id: str,
+    intent_seq: int,
+    event: Event,
+    *,
+    who: str,
+    text: str,
+    filled: tuple[Decimal, Decimal] | None = None,
+) -> Entry:
+    """Return the owner's word on a quarantined order; `filled` is how much base for how much quote, if any was."""
     assert event in {Event.ACK_FILLED, Event.ACK_PARTIAL, Event.ACK_ABSENT}, event
-    return Entry(Kind.ACK, {"event": event, "who": who, "text": text}, run_id, intent_seq)
+    assert (filled is None) == (event is Event.ACK_ABSENT), (event, filled)
+    payload: dict[str, Any] = {"event": event, "who": who, "text": text}
+    if filled is None:
+        payload |= {"filled_quantity": ZERO, "filled_quote": ZERO, "fees": {}}
+    else:
+        assert all(each.is_finite() and each > 0 for each in filled), filled
+        payload |= {"filled_quantity": filled[0], "filled_quote": filled[1]}
+    return Entry(Kind.ACK, payload, run_id, intent_seq)
 
 
 def learned_amount_precision(symbol: str) -> Entry:
     """Return what a precision refusal taught us about a symbol."""
     return Entry(Kind.LEARNED, {"amount_precision": symbol})
+
+
+def checkpoint(state: Mapping[str, Any]) -> Entry:
+    """Return the row that a later start begins from; the hash of the row before is the head that it seals."""
+    return Entry(Kind.CHECKPOINT, state)
 
 
 def unit_of(size: BaseAmount | QuoteAmount) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from rebalancer.core.canonical import canonical
+from rebalancer.core.canonical import canonical, moment_text
 
 GENESIS = "0" * 64
 
@@ -33,6 +33,7 @@ class Kind(StrEnum):
     ACK = "ACK"
     EXTERNAL_FLOW = "EXTERNAL_FLOW"
     LEARNED = "LEARNED"
+    CHECKPOINT = "CHECKPOINT"  # what all rows before add up to, so that a start need not go back further
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,23 @@ class Row:
     prev_hash: str
     hash: str
     fence: int
+
+
+def row_of(entry: Entry, *, seq: int, t_wall: str, prev_hash: str, fence: int) -> Row:
+    """Return an entry as the row that it becomes at its place."""
+    row = Row(
+        seq=seq,
+        run_id=entry.run_id,
+        intent_seq=entry.intent_seq,
+        kind=entry.kind,
+        payload_text=canonical(entry.payload),
+        t_wall=t_wall,
+        t_exch=moment_text(entry.t_exch) if entry.t_exch else "",
+        prev_hash=prev_hash,
+        hash="",
+        fence=fence,
+    )
+    return replace(row, hash=hash_of(row))
 
 
 def hash_of(row: Row) -> str:

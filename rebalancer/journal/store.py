@@ -5,46 +5,57 @@ A commit that returned survives the loss of power; nothing that follows from a r
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rebalancer.core.canonical import canonical, moment_text, parse_moment
+from rebalancer.core.canonical import moment_text
 from rebalancer.core.ids import run_prefix
 from rebalancer.errors import ConfigError, JournalError
-from rebalancer.journal import schema
-from rebalancer.journal.fold import IMPOSSIBLE, JournalState, fold
+from rebalancer.journal import proof, records, schema
+from rebalancer.journal.chain import Chain
+from rebalancer.journal.checkpoint import read_state, state_document
+from rebalancer.journal.fold import IMPOSSIBLE
 from rebalancer.journal.records import Binding
-from rebalancer.journal.records import binding as binding_entry
-from rebalancer.journal.rows import GENESIS, Entry, Kind, Row, hash_of
+from rebalancer.journal.rows import Entry, Kind, Row, row_of
+from rebalancer.journal.state import JournalState
 from rebalancer.seams import Clock
 
-_REMEDY = "restore a backup or move the file away"
-_COLUMNS = "seq, run_id, intent_seq, kind, payload, t_wall, t_exch, prev_hash, hash, fence"
+CHECKPOINT_ROWS = 10_000
 
 
 class Journal:
     """One writer, one thread. `state` is always the fold of what is on disk."""
 
-    def __init__(self, database: sqlite3.Connection, clock: Clock, place: str) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, clock: Clock, place: str, *, checkpoint_rows: int = CHECKPOINT_ROWS
+    ) -> None:
         self._database = database
         self._clock = clock
         self._place = place
-        self._last_hash = GENESIS
-        self._last_seq = 0
-        self._last_wall: datetime | None = None
-        self.state = JournalState()
+        self._checkpoint_rows = checkpoint_rows
+        self._chain = Chain()
+
+    @property
+    def state(self) -> JournalState:
+        """Return what the rows add up to."""
+        return self._chain.state
 
     @property
     def last_seq(self) -> int:
         """Return the number of rows."""
-        return self._last_seq
+        return self._chain.last_seq
+
+    @property
+    def checkpoint_seq(self) -> int:
+        """Return the row of the last checkpoint, from which a start verifies; 0 when there is none."""
+        return self._chain.checkpoint_seq
 
     @classmethod
     def open(
@@ -54,8 +65,9 @@ class Journal:
         *,
         connect: Callable[[str], sqlite3.Connection] = schema.connect,
         rng: random.Random | None = None,
+        checkpoint_rows: int = CHECKPOINT_ROWS,
     ) -> Journal:
-        """Open for writing, creating it if need be; verify every row and take a new fence.
+        """Open for writing, creating it if need be; verify from the last checkpoint on and take a new fence.
 
         The fence carries a number drawn by chance, so that two lives of one journal, one from a backup or on a
         cloned machine among them, never mint the same client order id.
@@ -70,8 +82,8 @@ class Journal:
                 schema.prepare(database, str(path))
             except sqlite3.Error as exc:
                 raise JournalError(f"{path}: cannot be opened as a journal: {exc}") from exc
-            journal = cls(database, clock, str(path))
-            journal.verify()
+            journal = cls(database, clock, str(path), checkpoint_rows=checkpoint_rows)
+            journal._chain = proof.prove_tail(database, str(path))
             nonce = (rng or random.SystemRandom()).getrandbits(64)
             journal.append(Entry(Kind.FENCE, {"nonce": f"{nonce:016x}"}))
             on_failure.pop_all()
@@ -107,47 +119,49 @@ class Journal:
             on_failure.callback(database.close)
             schema.require_version(database, str(path))
             journal = cls(database, clock, str(path))
-            journal.verify()
+            journal._chain = proof.prove_tail(database, str(path))
             on_failure.pop_all()
         return journal
 
     def append(self, *entries: Entry) -> tuple[Row, ...]:
-        """Write rows in one transaction; they are durable when this returns. JournalError means none was written."""
+        """Write rows in one transaction; they are durable when this returns. JournalError means none was written.
+
+        The checkpoint that they make due is written with them.
+        """
         fence = self.state.fence + 1 if entries[0].kind is Kind.FENCE else self.state.fence
-        rows = self._made(entries, fence)
-        draft = self.state.draft()
+        rows = self._made(entries, self._chain, fence)
+        draft = self._chain.draft()
         try:
             for row in rows:
-                fold(draft, row)
+                draft.take(row)
+            seal = self._seal(draft)
         except IMPOSSIBLE as exc:
             raise JournalError(f"{self._place}: refused to write an impossible row: {exc}") from exc
-        self._write(rows)
-        self.state = draft
-        self._stand_at(rows[-1])
+        self._write((*rows, *seal))
+        self._chain = draft
         return rows
 
-    def _made(self, entries: Collection[Entry], fence: int) -> tuple[Row, ...]:
+    def _made(self, entries: Collection[Entry], after: Chain, fence: int) -> tuple[Row, ...]:
         made: list[Row] = []
-        previous = self._last_hash
+        previous = after.last_hash
         # Time in the journal never goes back, whatever the machine's clock does.
         now = self._clock.now()
-        t_wall = moment_text(now if self._last_wall is None else max(now, self._last_wall))
-        for seq, entry in enumerate(entries, start=self._last_seq + 1):
-            row = Row(
-                seq=seq,
-                run_id=entry.run_id,
-                intent_seq=entry.intent_seq,
-                kind=entry.kind,
-                payload_text=canonical(entry.payload),
-                t_wall=t_wall,
-                t_exch=moment_text(entry.t_exch) if entry.t_exch else "",
-                prev_hash=previous,
-                hash="",
-                fence=fence,
-            )
-            made.append(replace(row, hash=hash_of(row)))
+        t_wall = moment_text(now if after.last_wall is None else max(now, after.last_wall))
+        for seq, entry in enumerate(entries, start=after.last_seq + 1):
+            made.append(row_of(entry, seq=seq, t_wall=t_wall, prev_hash=previous, fence=fence))
             previous = made[-1].hash
         return tuple(made)
+
+    def _seal(self, draft: Chain) -> tuple[Row, ...]:
+        """Return the checkpoint if it is due, with the draft moved onto it; what it would forget is forgotten."""
+        if draft.last_seq - draft.checkpoint_seq < self._checkpoint_rows:
+            return ()
+        draft.state.forget()
+        (row,) = self._made([records.checkpoint(state_document(draft.state))], draft, draft.state.fence)
+        if read_state(json.loads(row.payload_text)) != draft.state:
+            raise ValueError("the checkpoint does not read back as the state")
+        draft.take(row)
+        return (row,)
 
     def _write(self, rows: tuple[Row, ...]) -> None:
         try:
@@ -158,7 +172,7 @@ class Journal:
                  r.fence)
                 for r in rows
             ]  # fmt: skip
-            self._database.executemany(f"INSERT INTO journal ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", values)  # noqa: S608  # a constant
+            self._database.executemany(f"INSERT INTO journal ({proof.COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", values)  # noqa: S608  # a constant
             self._database.execute("COMMIT")
         except (sqlite3.Error, JournalError) as exc:
             with suppress(sqlite3.Error):  # the transaction may be gone already; the first error is the one to tell
@@ -169,55 +183,33 @@ class Journal:
 
     def _require_own_head(self) -> None:
         head = self._database.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0]
-        if head != self._last_seq:
+        if head != self.last_seq:
             raise JournalError(
-                f"{self._place}: another process wrote: the last row is {head}, this one knows {self._last_seq} "
+                f"{self._place}: another process wrote: the last row is {head}, this one knows {self.last_seq} "
                 "and must not go on"
             )
 
     def verify(self) -> int:
-        """Check every row's hash and order, refold, and return the number of rows; JournalError names the bad row."""
-        state, previous, expected = JournalState(), GENESIS, 1
-        row = None
-        try:
-            for row in self._select("TRUE", ()):
-                if (row.seq, row.prev_hash, row.hash) != (expected, previous, hash_of(row)):
-                    raise JournalError(f"{self._place}: row {expected} was changed or is missing; {_REMEDY}")
-                fold(state, row)
-                previous, expected = row.hash, expected + 1
-            # The rows are whole; the indexes that look-ups go by are not covered by their hashes.
-            sound = self._database.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        except (sqlite3.DatabaseError, *IMPOSSIBLE) as exc:
-            raise JournalError(f"{self._place}: row {expected} cannot be trusted ({exc}); {_REMEDY}") from exc
-        if sound != "ok":
-            raise JournalError(f"{self._place}: the file is damaged: {sound}; {_REMEDY}")
-        if expected <= self._last_seq:
-            raise JournalError(f"{self._place}: row {expected} was there and is missing; {_REMEDY}")
-        self.state = state
-        if row is not None:
-            self._stand_at(row)
-        return self._last_seq
+        """Check every row, every checkpoint and the file as a whole, refold, and return the number of rows.
 
-    def _stand_at(self, row: Row) -> None:
-        self._last_hash, self._last_seq, self._last_wall = row.hash, row.seq, parse_moment(row.t_wall)
+        Raises JournalError that names the bad row.
+        """
+        found = proof.prove_all(self._database, self._place)
+        proof.require_kept(self._chain, found, self._place)
+        self._chain = found
+        return self.last_seq
 
     def rows(self, *, after_seq: int = 0, kinds: Collection[Kind] = (), run_id: str = "") -> Iterator[Row]:
         """Yield rows in order, all that `state` holds or those of some kinds or of one run."""
         where: list[str] = ["seq > ? AND seq <= ?"]
-        values: list[str | int] = [after_seq, self._last_seq]
+        values: list[str | int] = [after_seq, self.last_seq]
         if kinds:
             where.append(f"kind IN ({','.join('?' * len(kinds))})")
             values += [kind.value for kind in kinds]
         if run_id:
             where.append("run_id = ?")
             values.append(run_id)
-        yield from self._select(" AND ".join(where), values)
-
-    def _select(self, where: str, values: Collection[str | int]) -> Iterator[Row]:
-        query = f"SELECT {_COLUMNS} FROM journal WHERE {where} ORDER BY seq"  # noqa: S608  # no values in it
-        for found in self._database.execute(query, tuple(values)):
-            seq, run, intent_seq, kind, *rest = found
-            yield Row(seq, run, intent_seq, Kind(kind), *rest)
+        yield from proof.select(self._database, " AND ".join(where), values)
 
     def attempts(self, schedule_id: str, slot: datetime) -> int:
         """Return how many runs this slot already had."""
@@ -233,7 +225,7 @@ class Journal:
         """Bind a new journal; ConfigError when it is bound to something else."""
         bound = self.state.binding
         if bound is None:
-            self.append(binding_entry(wanted))
+            self.append(records.binding(wanted))
         elif bound != wanted:
             raise ConfigError(
                 f"{self._place} belongs to {_named(bound)}, not to {_named(wanted)}; "

@@ -33,6 +33,7 @@ SKEW_BOUND_S = 30
 INDEX_LAG_S = 90
 ABSENCE_S = SIGNATURE_LIFE_S + SKEW_BOUND_S + INDEX_LAG_S  # before this no "not found" proves anything
 PLAN_AGE_MAX_S = 300.0
+LOOK_AGE_MAX_S = 10.0  # of the leg's own book and balances when it is sent: slow reads must not pass for fresh ones
 FILL_OFF_MAX = Decimal("0.02")  # of the decision mid: far beyond spread and max_slippage_bps
 PRECISION_CODE = "order-orderamount-precision-error"
 # Not all of `account-`: account-frozen-balance-insufficient-error is about this order, not about who we are.
@@ -111,7 +112,7 @@ def execute(
     except PlanStopped as stop:
         close_plan(shell, run_id, str(stop))
         return str(stop)
-    close_plan(shell, run_id, "every leg was handled")
+    close_plan(shell, run_id, "every leg was handled", whole=True)
     return ""
 
 
@@ -129,7 +130,7 @@ def _send_all(run: Execution) -> None:
     require_explained(run.shell, run.expected, touched, run.run_id, exact=False)
 
 
-def close_plan(shell: Shell, run_id: str, text: str) -> None:
+def close_plan(shell: Shell, run_id: str, text: str, *, whole: bool = False) -> None:
     """End a plan: what was not sent is abandoned, in the same transaction as the closing row."""
     waiting = [
         record
@@ -138,7 +139,7 @@ def close_plan(shell: Shell, run_id: str, text: str) -> None:
     ]
     shell.journal.append(
         *(records.outcome(run_id, record.intent_seq, Event.CLOSE, text=text) for record in waiting),
-        records.plan_closed(run_id, text),
+        records.plan_closed(run_id, text, whole=whole),
     )
 
 
@@ -148,29 +149,33 @@ def _send_leg(run: Execution, leg: Leg) -> None:
         raise PlanStopped("paused" if shell.pause.active() else "told to stop")
     if shell.clock.monotonic_s() - run.decided_at_s > PLAN_AGE_MAX_S:
         raise PlanStopped(f"the plan is older than {PLAN_AGE_MAX_S:.0f} s; the next slot plans afresh")
-    book, balances = _fresh_look(run, leg)
+    book, balances, looked_at_s = _fresh_look(run, leg)
     fitted = _fitted(run, leg, book, balances)
     if isinstance(fitted, str):
         shell.journal.append(records.outcome(run.run_id, leg.intent_seq, Event.DENY, text=fitted))
         shell.say(Progress(Step.REFUSED, fitted, leg.symbol, leg.side))
         return
-    request = _write_down(run, fitted, intent, balances)
+    request = _write_down(run, fitted, intent, balances, looked_at_s)
     run.sent_quote[leg.side] = run.sent_quote.get(leg.side, ZERO) + fitted.notional_quote
     _send_once(run, fitted, request)
 
 
-def _fresh_look(run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Balance]]:
-    """Read the leg's book and the balances again; PlanStopped when they say that somebody else moved coins."""
+def _fresh_look(run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Balance], float]:
+    """Read the leg's book and the balances again, and return them with the monotonic second at which that began.
+
+    Raises PlanStopped when they say that somebody else moved coins.
+    """
     differing: tuple[str, ...] = ()
     for pause_s in BALANCE_LAG_S:
         run.shell.clock.sleep(pause_s)
+        looked_at_s = run.shell.clock.monotonic_s()
         try:
             book, balances = _read(run.shell.venue, run, leg)
         except VenueError as exc:
             raise PlanStopped(f"{leg.symbol}: cannot be looked at before sending: {exc}") from exc
         differing = run.expected.differing((leg.asset, run.plan.quote), balances)
         if not differing:
-            return book, balances
+            return book, balances, looked_at_s
     raise moved(run.shell, run.expected, differing, balances, run.run_id)
 
 
@@ -209,7 +214,9 @@ def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance
     return clipped
 
 
-def _write_down(run: Execution, leg: Leg, intent: Intent, balances: Mapping[str, Balance]) -> PlaceRequest:
+def _write_down(
+    run: Execution, leg: Leg, intent: Intent, balances: Mapping[str, Balance], looked_at_s: float
+) -> PlaceRequest:
     """Open the way, take the signing time and make SENDING durable; nothing is sent before this returns."""
     shell = run.shell
     try:
@@ -220,6 +227,8 @@ def _write_down(run: Execution, leg: Leg, intent: Intent, balances: Mapping[str,
         raise PlanStopped(f"{Deny.CLOCK_SKEW}: the clocks are {skew_s:+.1f} s apart")
     if shell.stopped():
         raise PlanStopped("paused" if shell.pause.active() else "told to stop")
+    if shell.clock.monotonic_s() - looked_at_s > LOOK_AGE_MAX_S:
+        raise PlanStopped(f"{leg.symbol}: looking took over {LOOK_AGE_MAX_S:.0f} s; the next slot looks again")
     signed_at = shell.venue.server_now().replace(microsecond=0)
     request = PlaceRequest(run.plan.account_id, leg.symbol, leg.size, intent.client_order_id, signed_at)
     assert request.side is intent.side and request.symbol == intent.symbol, intent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,15 +13,15 @@ from typing import Any
 from rebalancer.core.ids import client_order_id, run_id
 from rebalancer.core.model import Order, OrderState, Side, Usage
 from rebalancer.core.money import BaseAmount, QuoteAmount
-from rebalancer.core.orders import MOVES, Event, IntentState
+from rebalancer.core.orders import MOVES, UNRESOLVED, Event, IntentState
 from rebalancer.core.plan import Leg, Plan
 from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Reason, Why
 from rebalancer.journal import records
-from rebalancer.journal.fold import IntentRecord, JournalState
 from rebalancer.journal.records import Binding, Intent
 from rebalancer.journal.rows import Entry, Row
-from rebalancer.journal.store import Journal
+from rebalancer.journal.state import IntentRecord, JournalState
+from rebalancer.journal.store import CHECKPOINT_ROWS, Journal
 from tests.core.builders import NOW, d, snapshot, targets
 from tests.support import FakeClock
 
@@ -31,8 +32,10 @@ ABSENCE = timedelta(seconds=420)
 ACKS = (Event.ACK_FILLED, Event.ACK_PARTIAL, Event.ACK_ABSENT)
 
 
-def new_journal(path: Path | str = ":memory:", clock: FakeClock | None = None) -> Journal:
-    journal = Journal.open(path, clock or FakeClock())
+def new_journal(
+    path: Path | str = ":memory:", clock: FakeClock | None = None, *, checkpoint_rows: int = CHECKPOINT_ROWS
+) -> Journal:
+    journal = Journal.open(path, clock or FakeClock(), checkpoint_rows=checkpoint_rows)
     journal.ensure_binding(BOUND)
     return journal
 
@@ -44,6 +47,7 @@ def started(run: str = RUN, *, slot: datetime = NOW, schedule: str = "test", mod
 def planned(run: str = RUN, *, plan: Plan = PLAN, mode: str = "live", complete: bool = True, **more: Any) -> Entry:
     document = more.get("document", {"totals": None})
     digest = more.get("digest", "weights")
+    plan = replace(plan, taken_at=more.get("at", plan.taken_at))
     return records.plan_made(run, plan, mode=mode, weights_digest=digest, complete=complete, document=document)
 
 
@@ -108,9 +112,11 @@ def moved(made: Intent, event: Event, at: datetime = NOW) -> Entry:
     if event is Event.SEND:
         return sending(made, at)
     if event in ACKS:
-        return records.ack_intent(made.run_id, made.intent_seq, event, who="owner", text="looked")
+        filled = None if event is Event.ACK_ABSENT else (d("0.25"), d(100))
+        return records.ack_intent(made.run_id, made.intent_seq, event, who="owner", text="looked", filled=filled)
     order = order_of(made) if event in {Event.FILL, Event.PART} else None
-    return records.outcome(made.run_id, made.intent_seq, event, text="because", order=order, t_exch=at)
+    fees = {"USDT": d("0.2")} if order else None
+    return records.outcome(made.run_id, made.intent_seq, event, text="because", order=order, fees=fees, t_exch=at)
 
 
 def path_to(state: IntentState) -> tuple[Event, ...]:
@@ -141,15 +147,20 @@ def random_life(journal: Journal, clock: FakeClock, seed: int, steps: int = 40) 
 def _step(state: JournalState, now: datetime, rng: random.Random, number: int) -> tuple[Entry, ...]:
     events = [(record, event) for record in state.intents.values() for old, event in MOVES if old is record.state]
     if events and rng.random() < 0.7:
-        record, event = rng.choice(events)
+        waiting = [pair for pair in events if pair[0].state in UNRESOLVED and pair[1] is not Event.QUARANTINE]
+        record, event = rng.choice(waiting if waiting and rng.random() < 0.5 else events)
         return (moved(_intent_of(record), event, now),)
     run = run_id("test", now, number + 1)
     makers = [
         lambda: (started(run, slot=now), records.config(run, digest="d", weights={"BTC": d("99.5"), "USDT": d("0.5")})),
-        lambda: records.plan_and_intents(planned(run), [_drawn(run, seq, rng) for seq in range(1, 4)]),
-        lambda: (records.plan_closed(state.open_plan, "done"), records.run_closed(state.open_run, status="done")),
+        lambda: records.plan_and_intents(planned(run, at=now), [_drawn(run, seq, rng) for seq in range(1, 4)]),
+        lambda: (
+            records.plan_closed(state.open_plan, "done", whole=rng.random() < 0.5),
+            records.run_closed(state.open_run, status="done"),
+        ),
         lambda: (records.halt("foreign_order", f"order {number}", run_id=run),),
         lambda: (records.learned_amount_precision(f"coin{number}usdt"),),
+        lambda: (records.external_flow(run, held={"BTC": d(number)}, moved={"BTC": d(1)}, t_exch=now),),
     ]
     if state.halts:
         makers.append(lambda: (records.ack_halt(min(state.halts), "owner"),))

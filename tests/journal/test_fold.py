@@ -14,8 +14,9 @@ from rebalancer.core.ids import run_id
 from rebalancer.core.orders import MOVES, UNRESOLVED, Event, IntentState
 from rebalancer.errors import JournalError
 from rebalancer.journal import records
-from rebalancer.journal.fold import IntentRecord, JournalState, fold
+from rebalancer.journal.fold import fold
 from rebalancer.journal.rows import Entry, Kind, Row
+from rebalancer.journal.state import IntentRecord, JournalState
 from rebalancer.journal.store import Journal
 from tests.core.builders import NOW, d
 from tests.journal.builders import (
@@ -85,7 +86,7 @@ def test_random_lives_are_worth_their_name() -> None:
                 kinds |= {row.kind for row in rows}
                 states |= {record.state for record in journal.state.intents.values()}
     assert states == set(IntentState)
-    assert kinds == set(Kind) - {Kind.BINDING, Kind.FENCE, Kind.SNAPSHOT, Kind.EXTERNAL_FLOW}
+    assert kinds == set(Kind) - {Kind.BINDING, Kind.FENCE, Kind.SNAPSHOT, Kind.CHECKPOINT}
 
 
 @pytest.mark.parametrize(("state", "event"), ILLEGAL)
@@ -117,7 +118,7 @@ def test_an_intent_is_planned_only_once(state: IntentState) -> None:
         moved(intent(7), Event.SEND),
         moved(intent(7), Event.CLOSE),
         records.evidence(RUN, 7, "not_found", {}, NOW),
-        records.ack_intent(RUN, 7, ACKS[0], who="owner", text=""),
+        moved(intent(7), ACKS[0]),
         records.ack_halt(1, "owner"),
         Entry(Kind.OUTCOME, {"event": "vanish"}, RUN, 1),
         Entry(Kind.OUTCOME, {}, RUN, 1),
@@ -166,6 +167,28 @@ def test_a_later_row_that_is_silent_about_fills_does_not_forget_them() -> None:
         assert only(journal) == replace(before, state=IntentState.QUARANTINED)
 
 
+def test_of_all_the_times_that_nothing_was_found_the_first_and_the_last_are_kept() -> None:
+    with new_journal() as journal:
+        brought_to(journal, IntentState.UNKNOWN)
+        times = [NOW + ABSENCE + number * SECOND for number in range(5)]
+        for number, at in enumerate(times):
+            journal.append(records.evidence(RUN, 1, "not_found", {}, at))
+            assert only(journal).not_found_at == (times[0], at)[: number + 1]
+
+
+def test_the_owner_says_how_much_was_traded_and_that_of_what_never_was_nothing_was() -> None:
+    filled = (d("0.240000000000000001"), d("96.01"))
+    for event, expected in ((ACKS[0], filled), (ACKS[1], filled), (ACKS[2], (d(0), d(0)))):
+        with new_journal() as journal:
+            made = brought_to(journal, IntentState.FILLED)
+            said = None if event is Event.ACK_ABSENT else filled
+            word = records.ack_intent(*only(journal).key, event, who="owner", text="looked", filled=said)
+            journal.append(moved(made, Event.QUARANTINE), word)
+            record = only(journal)
+            assert (record.filled_quantity, record.filled_quote) == expected
+            assert bool(record.fees) == bool(said)
+
+
 def test_not_found_proves_something_only_from_the_deadline_on() -> None:
     with new_journal() as journal:
         brought_to(journal, IntentState.UNKNOWN)
@@ -191,9 +214,9 @@ def test_only_a_live_plan_with_legs_is_open_until_it_is_closed() -> None:
         with new_journal() as journal:
             journal.append(started(), row)
             assert (journal.state.open_plan, journal.state.open_run) == (open_plan, RUN)
-            journal.append(records.plan_closed("another", "done"))
+            journal.append(records.plan_closed("another", "done", whole=True))
             assert journal.state.open_plan == open_plan
-            journal.append(records.plan_closed(RUN, "done"), records.run_closed(RUN, status="done"))
+            journal.append(records.plan_closed(RUN, "done", whole=True), records.run_closed(RUN, status="done"))
             assert (journal.state.open_plan, journal.state.open_run) == ("", "")
 
 

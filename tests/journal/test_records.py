@@ -182,6 +182,16 @@ def test_the_owner_can_say_only_what_became_of_an_order(event: Event) -> None:
         records.ack_intent(RUN, 1, event, who="owner", text="")
 
 
+@pytest.mark.parametrize(
+    ("event", "filled"), [(ACKS[0], None), (ACKS[1], None), (ACKS[2], (d(1), d(1))), (ACKS[0], (d(0), d(1)))]
+)
+def test_what_the_owner_says_was_filled_has_its_quantities_and_nothing_else_has(
+    event: Event, filled: tuple[Decimal, Decimal] | None
+) -> None:
+    with pytest.raises(AssertionError):
+        records.ack_intent(RUN, 1, event, who="owner", text="", filled=filled)
+
+
 def test_the_binding_is_the_first_thing_said_after_the_fence(tmp_path: Path) -> None:
     with new_journal(tmp_path / "journal.db") as journal:
         first, second = journal.rows()

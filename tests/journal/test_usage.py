@@ -13,24 +13,48 @@ from rebalancer.core.orders import Event, IntentState
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny
 from rebalancer.journal import records
-from rebalancer.journal.fold import DAY
+from rebalancer.journal.state import DAY
 from rebalancer.journal.store import Journal
 from tests.core.builders import NOW, d
-from tests.journal.builders import PLAN, brought_to, intent, moved, new_journal, planned, sending
+from tests.journal.builders import PLAN, RUN, brought_to, intent, moved, new_journal, planned, sending
 
 
 def test_targets_count_as_changed_until_a_whole_live_plan_served_them() -> None:
     denied = replace(PLAN, denials=(Denial(Deny.CLOCK_SKEW, "the clocks are apart"),))
+    closed = records.plan_closed(RUN, "every leg was handled", whole=True)
     with new_journal() as journal:
         changed = partial(_changed, journal)
         assert not changed("old")  # nothing was ever served, so nothing changed
-        journal.append(planned(digest="old"))
+        journal.append(planned(digest="old"), closed)
         assert (changed("old"), changed("new")) == (False, True)
         for row in (planned(digest="new", complete=False), planned(digest="new", mode="dry-run"), planned(plan=denied)):
-            journal.append(row)
+            journal.append(row, closed)
             assert changed("new"), row
-        journal.append(planned(digest="new"))
+        journal.append(planned(digest="new"), closed)
         assert (changed("old"), changed("new")) == (True, False)
+
+
+def test_a_plan_that_ended_early_has_not_served_the_change_of_targets_that_it_was_made_for() -> None:
+    """A crash before the first leg must not leave the account inside its old bands for ever."""
+    early, whole = (records.plan_closed(RUN, "closed", whole=whole) for whole in (False, True))
+    with new_journal() as journal:
+        changed = partial(_changed, journal)
+        journal.append(planned(digest="old"), whole, planned(digest="new"))
+        assert changed("new")
+        journal.append(early)
+        assert changed("new")
+        journal.append(whole)  # about a plan that is not open any more
+        assert changed("new")
+        journal.append(planned(digest="new", complete=False), whole)
+        assert changed("new")
+        journal.append(planned(digest="new"), whole)
+        assert not changed("new")
+
+
+def test_a_plan_that_found_nothing_to_do_has_served_its_targets_at_once() -> None:
+    with new_journal() as journal:
+        journal.append(planned(digest="old", plan=replace(PLAN, legs=())))
+        assert (_changed(journal, "old"), _changed(journal, "new")) == (False, True)
 
 
 def _changed(journal: Journal, digest: str) -> bool:

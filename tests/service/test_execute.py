@@ -259,3 +259,13 @@ def test_a_fill_far_from_the_decision_ends_the_plan(tmp_path: Path) -> None:
     assert len(house.wire.posts) == 1
     assert Deny.FILL_OFF_DECISION in result.text
     must_hold(house)
+
+
+def test_a_look_that_took_too_long_is_not_traded_on(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    at_step(house, Step.PLANNED, lambda: setattr(house.wire, "before", lambda _request: house.clock.advance(4)))
+    result = house.cycle()
+    assert "looking took over" in result.text
+    assert not house.wire.posts
+    house.wire.before = lambda _request: None
+    must_be_settled(house)

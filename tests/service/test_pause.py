@@ -47,7 +47,7 @@ def test_stop_at_any_point_sends_nothing_more_and_abandons_the_rest(
     assert (result.status, result.text) == (CycleStatus.STOPPED, way)
     assert len(house.wire.posts) == posts
     assert house.states() == ["filled"] * posts + ["abandoned"] * (3 - posts)
-    assert house.payloads(Kind.PLAN_CLOSED)[-1] == {"text": way}
+    assert house.payloads(Kind.PLAN_CLOSED)[-1] == {"text": way, "whole": False}
     assert house.journal.state.usage(house.clock.now(), "").orders == posts
     lift(house)
     must_be_settled(house)

@@ -195,7 +195,9 @@ def test_two_orders_of_one_id_are_quarantined_and_halt_until_acknowledged(seen_b
     (halt,) = house.journal.state.halts
     house.journal.append(
         records.ack_halt(halt, "owner"),
-        records.ack_intent(*sole(house).key, Event.ACK_FILLED, who="owner", text="both were sold"),
+        records.ack_intent(
+            *sole(house).key, Event.ACK_FILLED, who="owner", text="both sold", filled=(Decimal(1), Decimal(1))
+        ),
     )
     assert house.cycle().plan is not None
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from rebalancer.core.reasons import Skip
+from rebalancer.core.reasons import Deny, Skip
 from rebalancer.errors import GuardTripped, JournalError, RebalancerError, Unavailable
 from rebalancer.service.cycle import CycleResult, CycleStatus
 from tests.simulation.checks import Checker, must
@@ -113,8 +113,17 @@ class Episode:
         checker.after_step(self.life.journal if self.life else None)
         if others == self._others() and not unsettled:
             worse = checker.distance() - before
-            must(worse <= HARM_MAX, "I9", f"the portfolio is {worse:.4f} further from its targets")
+            must(
+                worse <= HARM_MAX or self._stopped_at_the_first_fill(posts),
+                "I9",
+                f"the portfolio is {worse:.4f} further from its targets",
+            )
         self._between_slots()
+
+    def _stopped_at_the_first_fill(self, posts_before: int) -> bool:
+        """Whether prices that all lied alike, with nothing remembered yet, cost one order: its fill gave them away."""
+        stopped = self.last is not None and Deny.FILL_OFF_DECISION in self.last.text
+        return stopped and len(self.checker.posts) == posts_before + 1
 
     def _others(self) -> tuple[int, ...]:
         return tuple(self.world.fired[kind] for kind in (*OTHERS, *LATE))

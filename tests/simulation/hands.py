@@ -135,9 +135,10 @@ class Hands:
             if record.state is IntentState.QUARANTINED:
                 real = [o for o in self._checker.ours() if o.client_order_id == record.client_order_id]
                 self._checker.forgiven.add(record.client_order_id)
-                event = Event.ACK_ABSENT if not real else Event.ACK_FILLED
-                if real and real[0].state == "partial-canceled":
+                traded = [o for o in real if o.filled]
+                event = Event.ACK_ABSENT if not traded else Event.ACK_FILLED
+                if traded and traded[0].state == "partial-canceled":
                     event = Event.ACK_PARTIAL
-                journal.append(
-                    records.ack_intent(record.run_id, record.intent_seq, event, who="owner", text="looked it up")
-                )
+                sums = (sum((o.filled for o in real), Decimal(0)), sum((o.cash for o in real), Decimal(0)))
+                filled = sums if traded else None
+                journal.append(records.ack_intent(*record.key, event, who="owner", text="looked it up", filled=filled))

@@ -26,6 +26,7 @@ from tests.simulation.world import ACCESS_KEY, SECRET_KEY, SPOT, SimClock, World
 
 T = TypeVar("T")
 SCHEDULE = "cron"
+CHECKPOINT_ROWS = 40  # every few slots
 
 
 def shuffling_gather(rng: random.Random) -> Callable[[Sequence[Callable[[], T]]], list[T]]:
@@ -58,7 +59,8 @@ class Life:
             rng=world.chance["client"],
         )
         venue.fetch_server_time()
-        self.journal = Journal.open("simulated", clock, connect=disk.connect, rng=world.chance["client"])
+        rng = world.chance["client"]
+        self.journal = Journal.open("simulated", clock, connect=disk.connect, rng=rng, checkpoint_rows=CHECKPOINT_ROWS)
         self.journal.ensure_binding(Binding("loopback", "127.0.0.1", SPOT, targets.quote))
         self.said: list[Progress] = []
         self.shell = Shell(

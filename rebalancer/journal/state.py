@@ -1,0 +1,159 @@
+"""What the rows before add up to: all that decisions need of the past, and no more of it. Pure."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from rebalancer.core.model import Side, Usage
+from rebalancer.core.money import ZERO
+from rebalancer.core.orders import TERMINAL, UNRESOLVED, IntentState
+from rebalancer.journal.records import Binding
+
+DAY = timedelta(hours=24)
+# Of the exchange's time. Beyond whatever looks back: the limits (24 h, kept for 48), the scan for orders that we do not
+# know (47 h) and the search for an unknown one (48 h); the rest is room for signatures and clocks.
+KEEP = timedelta(hours=72)
+SOUGHT = frozenset({IntentState.SENDING, IntentState.UNKNOWN})  # looked for among all orders since their signing
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRecord:
+    """An intent and all that is known of what became of it."""
+
+    run_id: str
+    intent_seq: int
+    asset: str
+    symbol: str
+    side: Side
+    amount: Decimal
+    notional_quote: Decimal
+    client_order_id: str
+    state: IntentState
+    sent_amount: Decimal | None = None
+    signed_at: datetime | None = None
+    deadline: datetime | None = None
+    balances_before: Mapping[str, Decimal] = field(default_factory=dict)
+    venue_order_id: str = ""
+    filled_quantity: Decimal = ZERO
+    filled_quote: Decimal = ZERO
+    fees: Mapping[str, Decimal] = field(default_factory=dict)
+    text: str = ""
+    not_found_at: tuple[datetime, ...] = ()  # exchange times of answers that found nothing, after the deadline
+    changed_at: str = ""
+    exchange_at: datetime | None = None  # of its plan, then of its signing: no order of it is older
+
+    @property
+    def key(self) -> Key:
+        """Return the run and the number within it."""
+        return self.run_id, self.intent_seq
+
+
+def balance_changes(record: IntentRecord, base: str, quote: str) -> dict[str, Decimal]:
+    """Return what a settled intent did to the balances, by asset, fees included."""
+    sign = 1 if record.side is Side.BUY else -1
+    changes = {base: sign * record.filled_quantity, quote: -sign * record.filled_quote}
+    for asset, paid in record.fees.items():
+        changes[asset] = changes.get(asset, ZERO) - paid
+    return changes
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One order of the last day, for the rolling limits."""
+
+    key: Key
+    at: datetime
+    side: Side
+    notional_quote: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """A stop that waits for the owner."""
+
+    seq: int
+    code: str
+    text: str
+    since: str
+
+
+@dataclass(slots=True)
+class JournalState:
+    """Everything that decisions need of the past. Changed only by `fold`, and by `forget` at a checkpoint."""
+
+    binding: Binding | None = None
+    fence: int = 0
+    nonce: str = ""  # of this life of the journal
+    last_slots: dict[str, datetime] = field(default_factory=dict)  # by schedule id
+    intents: dict[Key, IntentRecord] = field(default_factory=dict)
+    open_plan: str = ""  # run id of a live plan that is not closed
+    open_plan_digest: str = ""  # of the weights that it serves once every leg was handled, if no limit cut it
+    open_run: str = ""
+    halts: dict[int, Halt] = field(default_factory=dict)
+    answered_halts: frozenset[str] = frozenset()  # texts of halts that the owner acknowledged
+    sent: tuple[Sent, ...] = ()
+    amount_precision_symbols: frozenset[str] = frozenset()
+    served_weights_digest: str = ""
+    exchange_at: datetime | None = None  # of the last plan or order
+    nav_validated_quote: Decimal | None = None
+    mids: Mapping[str, Decimal] = field(default_factory=dict)  # of the last validated plan
+    mids_at: datetime | None = None
+    # What the account must hold by the last live plan's look and our fills since, and how much of that our fills moved.
+    totals: Mapping[str, Decimal] = field(default_factory=dict)
+    traded: Mapping[str, Decimal] = field(default_factory=dict)
+    has_traded: bool = False
+
+    def draft(self) -> JournalState:
+        """Return a copy on which rows can be tried; what it holds is frozen, so its containers are enough."""
+        made = copy.copy(self)
+        made.last_slots, made.intents, made.halts = dict(self.last_slots), dict(self.intents), dict(self.halts)
+        return made
+
+    def forget(self) -> None:
+        """Drop the intents that no decision asks for any more; what became of them stays in the rows.
+
+        An intent stays while it is open or of an open run, while the limits count it, and while an order of it may
+        still be met with: by the scan of recent orders, or by the search for the oldest one of unknown outcome.
+        """
+        sought = [record.exchange_at for record in self.unresolved if record.state in SOUGHT]
+        horizon = min((at for at in (self.exchange_at, *sought) if at is not None), default=None)
+        if horizon is None:
+            return
+        runs, counted = {self.open_plan, self.open_run}, {sent.key for sent in self.sent}
+        self.intents = {
+            key: record
+            for key, record in self.intents.items()
+            if record.state not in TERMINAL
+            or record.run_id in runs
+            or key in counted
+            or record.exchange_at is None
+            or record.exchange_at >= horizon - KEEP
+        }
+
+    @property
+    def unresolved(self) -> tuple[IntentRecord, ...]:
+        """Return the intents that forbid the next plan, oldest first."""
+        return tuple(record for record in self.intents.values() if record.state in UNRESOLVED)
+
+    def usage(self, now: datetime, weights_digest: str) -> Usage:
+        """Return what the 24 hours before `now` took of the limits. What was never sent does not count."""
+        recent = [sent for sent in self.sent if sent.at > now - DAY and not self._never_sent(sent.key)]
+        changed = self.served_weights_digest not in ("", weights_digest)
+        return Usage(
+            sold_quote=sum((s.notional_quote for s in recent if s.side is Side.SELL), ZERO),
+            bought_quote=sum((s.notional_quote for s in recent if s.side is Side.BUY), ZERO),
+            orders=len(recent),
+            nav_validated_quote=self.nav_validated_quote,
+            mids=self.mids if self.mids_at is not None and self.mids_at > now - DAY else {},
+            has_traded=self.has_traded,
+            targets_changed=changed,
+            amount_precision_symbols=self.amount_precision_symbols,
+        )
+
+    def _never_sent(self, key: Key) -> bool:
+        return self.intents[key].state is IntentState.ABANDONED
