@@ -318,3 +318,20 @@ def test_a_delayed_request_is_carried_out_minutes_later() -> None:
 def test_a_bad_fault_specification_says_what_is_known(spec: str) -> None:
     with pytest.raises(FaultSpecError, match=r"known|kind\[|not within|number"):
         Faults.parse(spec)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("lost_reply@placex2", ("lost_reply", "place", 1.0, 2)),
+        ("lost_reply@order-searchx3", ("lost_reply", "order-search", 1.0, 3)),
+        ("html_502@balance=0.05x3", ("html_502", "balance", 0.05, 3)),
+        ("partialx1", ("partial", "place", 1.0, 1)),
+        ("http_429", ("http_429", "", 1.0, None)),
+    ],
+)
+def test_every_part_of_a_fault_specification_may_be_left_out(
+    text: str, rule: tuple[str, str, float, int | None]
+) -> None:
+    (found,) = Faults.parse(text)._rules
+    assert (found.kind, found.endpoint, found.probability, found.left) == rule
