@@ -141,6 +141,18 @@ def account_of(settings: Settings, connection: Connection, *, live: bool) -> str
     return choose_account(connection.venue.fetch_accounts(), pinned)
 
 
+def make_state_dir(settings: Settings) -> None:
+    """Make the state directory; ConfigError when it cannot be, or cannot be written to."""
+    path = settings.paths.state
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        reason = os.strerror(exc.errno or 0)
+        raise ConfigError(f"{path}: cannot be made: {reason}; set REBALANCER_STATE_DIR to a folder of yours") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigError(f"{path}: cannot be written to; run as its owner, or set REBALANCER_STATE_DIR")
+
+
 def open_journal(path: Path, clock: SystemClock, connection: Connection, account_id: str, quote: str) -> Journal:
     """Open the journal of a venue for writing and make sure that it is about this account."""
     from rebalancer.journal.records import Binding  # noqa: PLC0415

@@ -10,6 +10,7 @@ import click
 
 from rebalancer.cli.context import LIVE, account_of, connect, make_shell, open_journal
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.terminal import heading, wants_colour
 from rebalancer.core.money import ZERO
 from rebalancer.service.clock import SystemClock
 from rebalancer.targets_file import parse_targets
@@ -66,8 +67,9 @@ def command() -> int:
 
 
 def _show(shell: Shell, connection: Connection, targets: Targets) -> int:
+    click.echo(f"{heading('demo', connection.kind)}  no key, no network, nothing is left behind")
     _title(1, "A drifted account on an embedded exchange that speaks HTX's protocol")
-    click.echo("No key, no network. The same client, planner and journal as in a live run.\n")
+    click.echo("The same client, planner and journal as in a live run.")
     _title(2, "The dry-run report: what would be traded, and why")
     _dry_report(shell, targets)
     _title(3, "The same plan carried out, within the limits of each cycle")
@@ -77,16 +79,18 @@ def _show(shell: Shell, connection: Connection, targets: Targets) -> int:
 
 
 def _title(number: int, text: str) -> None:
-    click.secho(f"\n{number}. {text}", bold=True)
+    click.secho(f"\n{number}. {text}", bold=True, color=wants_colour())
 
 
 def _say(progress: Progress) -> None:
+    from rebalancer.cli.run import progress_words  # noqa: PLC0415
+
     if progress.symbol:
-        click.echo(f"   {progress.step.value:<8} {progress.text}")
+        click.echo(f"   {progress_words(progress)}")
 
 
 def _dry_report(shell: Shell, targets: Targets) -> None:
-    from rebalancer.cli.plan import render, wants_colour  # noqa: PLC0415
+    from rebalancer.cli.plan import render  # noqa: PLC0415
     from rebalancer.core.plan_json import PlanHeader  # noqa: PLC0415
     from rebalancer.service.cycle import decide  # noqa: PLC0415
 
@@ -111,7 +115,7 @@ def _settle(shell: Shell, targets: Targets) -> CycleResult:
 
 def _close(shell: Shell, connection: Connection, result: CycleResult) -> int:
     """Show where everything stands, and that both sides agree to the last digit."""
-    from rebalancer.cli.plan import render, wants_colour  # noqa: PLC0415
+    from rebalancer.cli.plan import render  # noqa: PLC0415
     from rebalancer.core.plan_json import PlanHeader  # noqa: PLC0415
 
     assert result.plan is not None and connection.embedded is not None

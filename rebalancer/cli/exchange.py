@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import signal
 import sys
+import textwrap
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,8 +22,17 @@ from rebalancer.simulator.replay import PriceFileError, Replay, read_closes
 from rebalancer.simulator.server import Server, listen
 
 DEFAULT_BALANCES = "BTC=0.5,ETH=5,USDT=10000"
-EPILOG = "\b\nFaults (kind[@endpoint][=probability][xCOUNT], comma list):\n" + "\n".join(
-    f"  {kind:<22}{text}" for kind, text in FAULT_KINDS.items()
+EXAMPLES = (
+    "\b\nExamples:\n  rebalancer exchange --port 8900 --state exchange.json\n"
+    "  rebalancer exchange --balances BTC=0.1,USDT=5000 --faults lost_reply=0.1\n\n"
+)
+EPILOG = (
+    EXAMPLES
+    + "\b\nFaults (kind[@endpoint][=probability][xCOUNT], comma list):\n"
+    + "\n".join(
+        textwrap.fill(text, 76, initial_indent=f"  {kind:<22}", subsequent_indent=" " * 24)  # click indents by 4 more
+        for kind, text in FAULT_KINDS.items()
+    )
 )
 
 
@@ -115,7 +126,8 @@ def command(
         listener = listen(host, port)
     except OSError as exc:
         raise click.ClickException(
-            f"cannot listen on {host}:{port}: {exc.strerror}; --port 0 picks a free one"
+            # The library's own text repeats the address.
+            f"cannot listen on {host}:{port}: {os.strerror(exc.errno or 0)}; --port 0 picks a free one"
         ) from None
 
     def save() -> None:
@@ -138,6 +150,13 @@ def command(
 def _replay(path: Path) -> Replay:
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            return read_closes(lines, str(path))
-    except (OSError, UnicodeDecodeError, PriceFileError) as exc:
+            replay = read_closes(lines, str(path))
+    except OSError as exc:
+        raise click.BadParameter(f"{path} cannot be read: {exc.strerror}", param_hint="--prices") from None
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"{path} is not text in UTF-8", param_hint="--prices") from None
+    except PriceFileError as exc:
         raise click.BadParameter(str(exc), param_hint="--prices") from None
+    if not replay.coins:
+        raise click.BadParameter(f"{path}:2: no coin has a price on the first line", param_hint="--prices")
+    return replay

@@ -67,6 +67,14 @@ def exit_of(error: RebalancerError) -> Exit:
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.FAILURE)
 
 
+# Refusals of our own, whose causes are shared with the exchange's.
+OWN_ADVICE = {
+    "no-key": "put the key where README.md, Going live, says; REBALANCER_VENUE=embedded needs none",
+    "withdraw-right": "make a new key at HTX without the withdraw right, and delete this one",
+    "no-trade-right": "give the key the trade right at HTX, or leave --live out",
+    "account-not-named": "",
+    "no-spot-account": "open the spot account at HTX, or use the key of the user who has one",
+}
 ADVICE = {
     AuthCause.KEY: "check REBALANCER_HTX_ACCESS_KEY: the exchange does not know this key",
     AuthCause.SIGNATURE: "check the secret key: it does not belong to the access key",
@@ -82,7 +90,7 @@ ADVICE = {
 def advice_for(error: RebalancerError) -> str:
     """Return the next step for the owner, or an empty text when the message itself says it."""
     if isinstance(error, AuthFailed):
-        return ADVICE[error.cause]
+        return OWN_ADVICE.get(error.code, ADVICE[error.cause])
     if isinstance(error, (Unavailable, MalformedReply)):
         return "nothing was sent; try again later"
     return ""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from decimal import Decimal
+from typing import Any
 
 import click
 
 from rebalancer.cli.context import journal_to_read, load_settings
+from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.journal.queries import RunView, recent_runs
+from rebalancer.report.words import amount, money
 from rebalancer.service.clock import SystemClock
 
 COLUMNS = (
@@ -19,7 +21,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@click.command()
+@click.command(epilog="\b\nExamples:\n  rebalancer history 5\n  rebalancer history 1000 --csv > orders.csv")
 @click.argument("count", type=click.IntRange(1, 100_000), default=20)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--csv", "as_csv", is_flag=True, help="A line an order.")
@@ -28,27 +30,37 @@ def command(*, count: int, as_json: bool, as_csv: bool) -> None:
     settings = load_settings()
     with journal_to_read(settings.paths.journal(settings.venue_kind), SystemClock()) as journal:
         runs = recent_runs(journal, count)
+        quote = journal.state.binding.quote if journal.state.binding else ""
     if as_json:
-        document = {"schema": "rebalancer.history/1", "runs": [run.document() for run in runs]}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        where = {"mode": settings.mode, "venue": settings.venue_kind}
+        echo_document({"schema": "rebalancer.history/1", **where, "runs": [run.document() for run in runs]})
     elif as_csv:
         click.echo(_csv(runs), nl=False)
     else:
-        click.echo("\n".join(_lines(runs)) or "no run yet; `rebalancer run` makes the first")
+        click.echo(heading(settings.mode, settings.venue_kind))
+        click.echo("\n".join(_lines(runs, quote)) or "no run yet; `rebalancer run` makes the first")
 
 
-def _lines(runs: list[RunView]) -> list[str]:
+def _lines(runs: list[RunView], quote: str) -> list[str]:
     lines = []
     for run in runs:
-        worth = f"{Decimal(run.nav_quote):,.2f}" if run.nav_quote else "-"
-        lines.append(f"{run.started_at[:16]}  {run.mode:<8}{run.status:<16}{worth:>14}  {run.run_id}")
+        # The run's name begins with what started it and the minute of its slot.
+        worth = f"{money(Decimal(run.nav_quote))} {quote}" if run.nav_quote else "-"
+        lines.append(f"{run.run_id:<27} {run.mode:<8} {run.status.replace('_', ' '):<15} {worth:>20}".rstrip())
         if run.text:
-            lines.append(f"    {run.text}")
+            lines += lines_of(run.text, first="    ", later="    ")
         for order in run.orders:
-            lines.append(
-                f"    {order['side']:<4} {order['symbol']:<10} {order['amount']:<14} {order['state']:<10}"
-                f" {order['filled_quantity']} for {order['filled_quote']}"
-            )
+            lines += _order_lines(order, quote)
+    return lines
+
+
+def _order_lines(order: dict[str, Any], quote: str) -> list[str]:
+    """Return what became of an order; one that traded nothing with what was asked for, and why."""
+    filled, ended = Decimal(order["filled_quantity"]), order["state"].replace("_", " ")
+    did = f"{amount(filled)} for {money(Decimal(order['filled_quote']))} {quote}" if filled else f"of {order['amount']}"
+    lines = [f"    {order['side']:<4} {order['symbol']:<10} {ended} {did}".rstrip()]
+    if order["text"] and ended != "filled":
+        lines += lines_of(order["text"], first=" " * 9, later=" " * 9)
     return lines
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rebalancer.cli.context import LIVE, Connection, account_of, connect, make_shell, open_journal
+from rebalancer.cli.context import LIVE, Connection, account_of, connect, make_shell, make_state_dir, open_journal
 from rebalancer.core.targets import Targets
 from rebalancer.service.clock import SystemClock
 from rebalancer.service.lock import hold_lock
@@ -55,6 +55,7 @@ def open_house(
 ) -> Iterator[House]:
     """Take the lock, connect, and open the journal; everything is let go in the other order."""
     live, kind = mode == LIVE, settings.venue_kind
+    make_state_dir(settings)
     with ExitStack() as stack:
         stack.enter_context(hold_lock(settings.paths.lock))
         connection = stack.enter_context(

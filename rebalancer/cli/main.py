@@ -93,11 +93,11 @@ def run(argv: list[str]) -> int:
     """Run one command line and return its exit code; errors go to stderr, as JSON where JSON was asked for."""
     try:
         code = main.main(args=argv, prog_name="rebalancer", standalone_mode=False)
-    except click.Abort:
-        click.echo("Aborted; nothing was changed.", err=True)
+    except click.Abort as exc:
+        _say_abort(exc, as_json=_wants_json(argv))
         return Exit.FAILURE
     except click.ClickException as exc:
-        exc.show()
+        _say_usage(exc, as_json=_wants_json(argv))
         return exc.exit_code
     except RebalancerError as exc:
         _say_error(exc, as_json=_wants_json(argv))
@@ -107,7 +107,7 @@ def run(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILURE
     except Exception as exc:  # noqa: BLE001  # the last door: what comes here is a defect, told with its exit code
-        _say_crash(exc)
+        _say_crash(exc, as_json=_wants_json(argv))
         return Exit.FAILURE
     return int(code) if isinstance(code, int) else Exit.DONE
 
@@ -123,28 +123,58 @@ def _wants_json(argv: Sequence[str]) -> bool:
 def _say_error(error: RebalancerError, *, as_json: bool) -> None:
     from rebalancer.logs import redact  # noqa: PLC0415  # only when something went wrong
 
-    text, advice, code = redact(str(error)), advice_for(error), exit_of(error)
+    text, advice = redact(str(error)), advice_for(error)
     if as_json:
-        document = {
-            "schema": "rebalancer.error/1",
-            "code": getattr(error, "code", "") or type(error).__name__,
-            "exit": int(code),
-            "message": text,
-            "next": advice,
-        }
-        click.echo(json.dumps(document, ensure_ascii=False), err=True)
+        _say_document(getattr(error, "code", "") or type(error).__name__, exit_of(error), text, advice)
         return
     click.echo(f"rebalancer: {text}", err=True)
     if advice:
         click.echo(f"  -> {advice}", err=True)
 
 
-def _say_crash(error: Exception) -> None:
+def _say_document(code: str, number: int, message: str, advice: str) -> None:
+    document = {
+        "schema": "rebalancer.error/1",
+        "code": code,
+        "exit": int(number),
+        "message": message,
+        "next": advice,
+    }
+    click.echo(json.dumps(document), err=True)
+
+
+def _say_usage(error: click.ClickException, *, as_json: bool) -> None:
+    if not as_json:
+        error.show()
+        return
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else "rebalancer"
+    code = "usage" if error.exit_code == Exit.USAGE else type(error).__name__
+    _say_document(code, error.exit_code, error.format_message(), f"see `{command} --help`")
+
+
+def _say_abort(error: click.Abort, *, as_json: bool) -> None:
+    """Tell a no to a question, which changed nothing, from an interruption, which may have come between two orders."""
+    if isinstance(error.__cause__, KeyboardInterrupt):
+        text, advice = "interrupted", "orders already sent are in the journal (`rebalancer status`)"
+    else:
+        text, advice = "not confirmed; nothing was changed", "`--yes` answers for you"
+    if as_json:
+        _say_document("aborted", Exit.FAILURE, text, advice)
+    else:
+        click.echo(f"rebalancer: {text}\n  -> {advice}", err=True)
+
+
+def _say_crash(error: Exception, *, as_json: bool) -> None:
     import traceback  # noqa: PLC0415  # only when something went wrong
 
     from rebalancer.logs import describe_crash, redact  # noqa: PLC0415
 
     if os.environ.get("REBALANCER_LOG_LEVEL", "").upper() == "DEBUG":
         click.echo(redact("".join(traceback.format_exception(error))), err=True, nl=False)
-    click.echo(f"rebalancer: unexpected failure: {describe_crash(error)}", err=True)
-    click.echo("  -> this is a defect; orders already sent are in the journal (`rebalancer status`)", err=True)
+    text = f"unexpected failure: {describe_crash(error)}"
+    advice = "this is a defect; orders already sent are in the journal (`rebalancer status`)"
+    if as_json:
+        _say_document("crash", Exit.FAILURE, text, advice)
+    else:
+        click.echo(f"rebalancer: {text}\n  -> {advice}", err=True)

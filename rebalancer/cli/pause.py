@@ -6,7 +6,8 @@ import getpass
 
 import click
 
-from rebalancer.cli.context import load_settings
+from rebalancer.cli.context import load_settings, make_state_dir
+from rebalancer.cli.terminal import heading
 from rebalancer.service.clock import SystemClock
 from rebalancer.service.pause import PauseSwitch
 
@@ -15,7 +16,10 @@ from rebalancer.service.pause import PauseSwitch
 @click.option("--reason", default="", help="Kept in the file and shown by status.")
 def command(*, reason: str) -> None:
     """Stop every send from now on, also between two orders of a running cycle."""
-    switch = PauseSwitch(load_settings().paths.pause)
+    settings = load_settings()
+    make_state_dir(settings)
+    switch = PauseSwitch(settings.paths.pause)
     at = SystemClock().now()
     switch.pause(f"{reason or 'by hand'}, {getpass.getuser()}, {at:%Y-%m-%d %H:%M} UTC")
-    click.echo(f"Paused: {switch.path} exists, nothing is sent. `rebalancer resume` lifts it.")
+    click.echo(heading(settings.mode, settings.venue_kind))
+    click.echo(f"Paused: {switch.path} exists, so nothing is sent.\n`rebalancer resume` lifts it.")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,10 @@ from rebalancer.cli.context import (
     load_checked_targets,
     load_settings,
     make_shell,
+    note,
 )
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.terminal import heading, wants_colour
 from rebalancer.core.ids import run_id
 from rebalancer.core.targets import Targets
 from rebalancer.service.clock import SystemClock
@@ -42,11 +43,16 @@ def command(*, form: str, as_json: bool, output: Path | None, force: bool, exit_
     settings = load_settings()
     targets = load_checked_targets(settings.paths.targets, live=False)
     plan, header = make_dry_plan(settings, targets, forced=force)
-    shown = render(plan, header, "json" if as_json else form, colour=output is None and wants_colour())
+    form = "json" if as_json else form
+    shown = render(plan, header, form, colour=output is None and wants_colour())
     if output is None:
         click.echo(shown, nl=False)
     else:
         write_report(output, shown)
+        if form != "json":
+            note(f"{heading(header.mode, header.venue)}: the report is in {output}")
+    for denial in plan.denials if form == "csv" else ():
+        note(f"! {denial.text} ({denial.code.value})")  # the table has no place for it
     if plan.refused:
         return Exit.REFUSED
     return Exit.TRADES_TO_MAKE if exit_code and plan.legs else Exit.DONE
@@ -76,18 +82,22 @@ def make_dry_plan(
 
 def _kept(settings: Settings, kind: str) -> bool:
     """Use the embedded exchange that `run` keeps, if it ever ran; a plan alone makes none."""
-    from rebalancer.cli.embedded import STATE_NAME  # noqa: PLC0415
+    if kind != "embedded":
+        return False
+    from rebalancer.cli.embedded import STATE_NAME  # noqa: PLC0415  # the simulator, only where it is used
 
-    return kind == "embedded" and (settings.paths.embedded / STATE_NAME).exists()
+    return (settings.paths.embedded / STATE_NAME).exists()
 
 
 def render(plan: Plan, header: PlanHeader, form: str, *, colour: bool) -> str:
     """Return the report in one of its forms."""
     match form:
         case "json":
+            import json  # noqa: PLC0415
+
             from rebalancer.core.plan_json import plan_document  # noqa: PLC0415
 
-            return json.dumps(plan_document(plan, header), indent=2, ensure_ascii=False) + "\n"
+            return json.dumps(plan_document(plan, header), indent=2) + "\n"
         case "csv":
             from rebalancer.report.tables import plan_csv  # noqa: PLC0415
 
@@ -101,16 +111,22 @@ def render(plan: Plan, header: PlanHeader, form: str, *, colour: bool) -> str:
     return plan_text(plan, header, colour=colour)
 
 
-def wants_colour() -> bool:
-    """Return whether stdout is a terminal that nobody asked to stay plain."""
-    import os  # noqa: PLC0415
-
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
 def write_report(path: Path, text: str) -> None:
-    """Write a report; ConfigError-like clarity when the place is not writable."""
+    """Put a report in a file's place: whoever reads it meanwhile sees the old one or the new one, never a half."""
+    from rebalancer.targets_edit import write_durably  # noqa: PLC0415  # only for a report that is kept
+
     try:
-        path.write_text(text, encoding="utf-8")
+        if path.exists() and not path.is_file():  # a pipe or a terminal is written to, not replaced
+            path.write_text(text, encoding="utf-8")
+            return
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+        write_durably(path.resolve(), text.encode(), mode)
     except OSError as exc:
         raise click.BadParameter(f"{path} cannot be written: {exc.strerror}", param_hint="--output") from None
+
+
+def _umask() -> int:
+    """Return the mask of new files; it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

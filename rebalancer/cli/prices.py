@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
 import click
 
 from rebalancer.cli.context import connect, load_settings
+from rebalancer.cli.terminal import echo_document, heading
 from rebalancer.core.money import BPS, plain
 from rebalancer.errors import ConfigError, Unavailable
 from rebalancer.service.clock import SystemClock
@@ -30,10 +30,10 @@ def command(*, assets: tuple[str, ...], quote: str | None, as_json: bool) -> Non
             hint = "; REBALANCER_VENUE=embedded shows the simulated exchange" if kind == "htx" else ""
             raise Unavailable(f"{exc}{hint}", code=exc.code) from None
     if as_json:
-        document = {"schema": "rebalancer.prices/1", "venue": kind, "quote": quote_coin, "prices": rows}
-        click.echo(json.dumps(document, indent=2))
+        where = {"mode": settings.mode, "venue": kind}
+        echo_document({"schema": "rebalancer.prices/1", **where, "quote": quote_coin, "prices": rows})
     else:
-        click.echo(f"{kind}, in {quote_coin}")
+        click.echo(f"{heading(settings.mode, kind)}  prices in {quote_coin}")
         click.echo(f"{'asset':<8}{'bid':>16}{'ask':>16}{'spread bps':>12}{'24 h %':>9}")
         for row in rows:
             click.echo(

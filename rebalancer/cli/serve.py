@@ -6,25 +6,28 @@ import os
 import random
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rebalancer.cli.context import LIVE, load_settings, mode_of, note, require_live_limits
+from rebalancer.cli.exits import Exit, exit_of
 from rebalancer.core.targets import Schedule, Targets
-from rebalancer.errors import ConfigError, GuardTripped
+from rebalancer.errors import ConfigError, GuardTripped, VenueError
 from rebalancer.service.clock import SystemClock
 
 if TYPE_CHECKING:
     from rebalancer.cli.house import House
     from rebalancer.scheduler import Note
+    from rebalancer.sdnotify import Notifier
     from rebalancer.service.shell import Progress
     from rebalancer.settings import Settings
     from rebalancer.targets_edit import LastGood
 
 SCHEDULE_ID = "cron"
+OPEN_AGAIN_S = 60.0  # between two tries to reach the exchange at the start
 
 
 class TargetsInForce:
@@ -50,14 +53,16 @@ class TargetsInForce:
 
     def refresh(self) -> Targets:
         """Read the file again and return what is in force; a change and a problem are said once."""
-        targets, self.problem = self._store.load()
-        if not self.problem and self._live:
-            try:
+        try:
+            targets, self.problem = self._store.load()
+            if not self.problem and self._live:
                 require_live_limits(targets, self._path)
-            except ConfigError as exc:
-                self.problem, targets = str(exc), self.targets
+        except (ConfigError, OSError, UnicodeDecodeError) as exc:  # the copy of the good version may be unreadable too
+            self.problem, targets = str(exc), self.targets
         if self.problem and self.problem != self._told:
             self._say("targets_bad", text=self.problem, next="the last good targets stay in force; nothing is traded")
+        elif self._told and not self.problem:
+            self._say("targets_good", text="the file is in order again", digest=targets.digest[:12])
         elif targets.digest != self.targets.digest:
             self._say("targets_changed", digest=targets.digest[:12])
         self._told = self.problem
@@ -92,12 +97,18 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
     stopping = _stop_on_signals(clock)
     live = mode == LIVE
     force = TargetsInForce(LastGood(settings.paths.targets, settings.paths.state), settings, live=live, say=log.warning)
+    notifier = Notifier(os.environ, os.getpid())
+
+    def enter() -> AbstractContextManager[House]:
+        targets = force.refresh()
+        return open_house(settings, targets, mode=mode, clock=clock, say=_to(log), stop_requested=stopping)
+
     with ExitStack() as stack:
-        house = stack.enter_context(
-            open_house(settings, force.targets, mode=mode, clock=clock, say=_to(log), stop_requested=stopping)
-        )
+        house = _open_patiently(stack, enter, clock, notifier, stopping, log)
+        if house is None:
+            log.info("stop")
+            return
         log.info("start", mode=mode, venue=house.connection.kind, schedule=force.targets.schedule.cron)
-        house.recover()
         service = Service(
             schedule_id=SCHEDULE_ID,
             book=house.shell.journal,
@@ -106,12 +117,42 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
             schedule=lambda: _schedule(force),
             clock=clock,
             rng=rng,
-            notifier=Notifier(os.environ, os.getpid()),
+            notifier=notifier,
             stop_requested=stopping,
             say=lambda kind, text: _log_note(log, kind, text),
         )
         SlotScheduler(service).serve()
     log.info("stop")
+
+
+def _open_patiently(
+    stack: ExitStack,
+    enter: Callable[[], AbstractContextManager[House]],
+    clock: SystemClock,
+    notifier: Notifier,
+    stopping: Callable[[], bool],
+    log: Any,
+) -> House | None:
+    """Open the account and run the start-up sequence; an exchange that cannot be reached is waited for.
+
+    A machine may start before its network does, and an exchange may be down for hours: neither is the owner's mistake.
+    """
+    while not stopping():
+        with ExitStack() as attempt:
+            try:
+                house = attempt.enter_context(enter())
+                house.recover()
+            except VenueError as exc:
+                if exit_of(exc) is not Exit.UNREACHABLE:
+                    raise
+                log.warning("unreachable", text=str(exc), next=f"trying again every {OPEN_AGAIN_S:.0f} s")
+                notifier.ready(f"waiting for the exchange: {exc}")
+                notifier.alive()
+            else:
+                stack.push(attempt.pop_all())
+                return house
+        clock.sleep(OPEN_AGAIN_S)
+    return None
 
 
 def _stop_on_signals(clock: SystemClock) -> Callable[[], bool]:

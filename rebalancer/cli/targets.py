@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from rebalancer.cli.context import load_settings
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.terminal import echo_document, heading
 from rebalancer.core.canonical import jsonable
 from rebalancer.core.money import parse_decimal, plain
 from rebalancer.core.targets import BandPolicy, Limits, Schedule, Targets
@@ -24,20 +24,25 @@ if TYPE_CHECKING:
     from rebalancer.settings import Settings
 
 
-@click.group()
+CHECK_SCHEMA = "rebalancer.targets-check/1"
+
+
+@click.group(epilog="\b\nExamples:\n  rebalancer targets show\n  rebalancer targets set BTC=40 USDT=10")
 def command() -> None:
     """Show, check, change or compare the target weights."""
 
 
-@command.command()
+@command.command(short_help="Show the weights and settings in force.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(*, as_json: bool) -> None:
     """Show the weights and every setting in force, defaults included."""
-    path = load_settings().paths.targets
+    settings = load_settings()
+    path = settings.paths.targets
     targets = load_targets(path)
     if as_json:
-        click.echo(json.dumps(_document(path, targets), indent=2))
+        echo_document(_document(path, targets))
         return
+    click.echo(heading(settings.mode, settings.venue_kind))
     click.echo(f"{path} ({targets.digest[:12]})")
     for asset, weight in targets.weights.items():
         click.echo(f"  {asset:<8}{plain(weight):>8} %{'  cash' if asset == targets.quote else ''}")
@@ -66,7 +71,7 @@ def _document(path: Path, targets: Targets) -> dict[str, Any]:
     return {**head, "weights": weights, **_settings(targets)}
 
 
-@command.command()
+@command.command(short_help="Check a file: every problem, with its line.")
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def check(*, file: Path | None, as_json: bool) -> int:
@@ -77,17 +82,16 @@ def check(*, file: Path | None, as_json: bool) -> int:
     except ConfigError as exc:
         if not as_json:
             raise
-        problems = str(exc).splitlines()
-        click.echo(json.dumps({"schema": "rebalancer.targets-check/1", "file": str(path), "problems": problems}))
+        echo_document({"schema": CHECK_SCHEMA, "file": str(path), "problems": str(exc).splitlines()})
         return Exit.CONFIG
     if as_json:
-        click.echo(json.dumps({"schema": "rebalancer.targets-check/1", "file": str(path), "problems": []}))
+        echo_document({"schema": CHECK_SCHEMA, "file": str(path), "problems": []})
     else:
         click.echo(f"{path}: in order, {len(targets.assets)} assets, sum 100")
     return Exit.DONE
 
 
-@command.command(name="diff")
+@command.command(name="diff", short_help="Show what changed since the version before.")
 @click.option("--against", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Another file.")
 def diff_(*, against: Path | None) -> None:
     """Show what changed since the version before, or against another file."""
@@ -101,6 +105,7 @@ def diff_(*, against: Path | None) -> None:
 
 @command.command(
     name="set",
+    short_help="Change weights; shows the trades and the cost first.",
     epilog="\b\nExamples:\n  rebalancer targets set BTC=40 USDT=10\n  rebalancer targets set ETH=30 --leave SOL",
 )
 @click.argument("weights", nargs=-1, metavar="ASSET=PERCENT...")
@@ -120,9 +125,14 @@ def set_(*, weights: tuple[str, ...], leave: tuple[str, ...], yes: bool, no_prev
     before = _text_of(path)
     after = set_weights(before, _changes(weights), [asset.upper() for asset in leave], str(path))
     targets = parse_targets(after, str(path))
-    changes = diff(before, after, str(path), "now")
+    changes = diff(before, after, f"{path} (new)", f"{path} (now)")
+    if not as_json:
+        click.echo(heading(settings.mode, settings.venue_kind))
     if not changes:
-        click.echo("Nothing would change.")
+        if as_json:
+            echo_document(_document(path, targets) | {"previous": None, "preview": None})
+        else:
+            click.echo("Nothing would change: these are the weights already.")
         return Exit.DONE
     preview = None if no_preview else _preview(settings, targets, quiet=as_json)
     if not as_json:
@@ -133,9 +143,9 @@ def set_(*, weights: tuple[str, ...], leave: tuple[str, ...], yes: bool, no_prev
     previous = replace_atomically(path, after)
     if as_json:
         document = _document(path, targets) | {"previous": str(previous), "preview": preview and preview["plan"]}
-        click.echo(json.dumps(document, indent=2))
+        echo_document(document)
     else:
-        click.echo(f"Changed; the version before is {previous}. It is served at the next cycle.")
+        click.echo(f"Changed; the next cycle uses it. The version before is kept:\n{previous}")
     return Exit.DONE
 
 
@@ -152,7 +162,7 @@ def _changes(weights: tuple[str, ...]) -> dict[str, Decimal]:
             percent = parse_decimal(figure)
         except ValueError:
             raise click.BadParameter(f"{part!r} is not ASSET=PERCENT; write for example BTC=40") from None
-        if not separator or asset.upper() in made:
+        if not separator or not asset or asset.upper() in made:
             raise click.BadParameter(f"{part!r}: each asset once, as ASSET=PERCENT")
         made[asset.upper()] = percent
     return made
@@ -167,6 +177,6 @@ def _preview(settings: Settings, targets: Targets, *, quiet: bool) -> dict[str, 
         plan, header = make_dry_plan(settings, targets, changed=True)
     except RebalancerError as exc:
         if not quiet:
-            click.echo(f"! no preview: {exc}", err=True)
+            click.echo(f"! no preview of the trades: {exc}", err=True)
         return None
     return {"plan": plan_document(plan, header), "text": "\n" + render(plan, header, "text", colour=False) + "\n"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 from rebalancer.core.money import plain
 from rebalancer.core.plan import Plan
@@ -15,6 +16,7 @@ COLUMNS = (
     "band_low", "band_high", "drift", "decision", "order_quantity", "order_spend_quote", "fee_quote", "reason_code",
     "reason",
 )  # fmt: skip
+_MARKUP = re.compile(r"[\\`*_\[\]|]")
 
 
 def plan_csv(plan: Plan, header: PlanHeader) -> str:
@@ -35,7 +37,7 @@ def plan_csv(plan: Plan, header: PlanHeader) -> str:
                 header.cycle_id, plan.taken_at.isoformat(), header.mode, header.venue, line.asset,
                 *(plain(figure) for figure in figures), line.decision.value,
                 size if leg and leg.side == "sell" else "", size if leg and leg.side == "buy" else "",
-                plain(leg.fee_quote) if leg else "", line.reason.code.value, printable(line.reason.text),
+                plain(leg.fee_quote) if leg else "", line.reason.code.value, _field(line.reason.text),
             ]
         )  # fmt: skip
     return out.getvalue()
@@ -49,7 +51,7 @@ def plan_markdown(plan: Plan, header: PlanHeader) -> str:
         "",
         f"{plan.taken_at:%Y-%m-%d %H:%M:%S} UTC, {worth}. {closing(plan, header.mode)}",
         "",
-        *(f"> **{denial.code.value}**: {_cell(denial.text)}" for denial in plan.denials),
+        *(f"- **{denial.code.value}**: {_cell(denial.text)}" for denial in plan.denials),
     ]
     if plan.assets:
         lines += ["", f"| asset | holds | in {plan.quote} | now % | target % | band % | drift | | why |"]
@@ -70,8 +72,18 @@ def plan_markdown(plan: Plan, header: PlanHeader) -> str:
             f"| {leg.intent_seq} | {leg.side.value} {leg.symbol} | {amount(leg.size.value)} {unit} "
             f"| {money(leg.notional_quote)} | {money(leg.fee_quote)} | {slip} |"
         )
+    beside = [skip for skip in plan.skips if skip.asset not in {line.asset for line in plan.assets}]
+    lines += [""] if beside else []
+    lines += [f"- {_cell(skip.asset)}: {_cell(skip.reason.text)}" for skip in beside]
     return "\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:
-    return printable(text).replace("|", "\\|").replace("<", "&lt;")
+    """Return foreign words that are no markup: no cell, tag, link, image, code or emphasis begins in them."""
+    return _MARKUP.sub(r"\\\g<0>", printable(text).replace("&", "&amp;").replace("<", "&lt;"))
+
+
+def _field(text: str) -> str:
+    """Return words that no spreadsheet takes for a formula."""
+    shown = printable(text)
+    return f"'{shown}" if shown.lstrip().startswith(("=", "+", "-", "@")) else shown

@@ -6,6 +6,7 @@ import io
 import textwrap
 from decimal import Decimal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -16,6 +17,7 @@ from rebalancer.core.plan_json import PlanHeader
 from rebalancer.report.words import amount, closing, money, percent, printable, signed_points
 
 WIDTH = 80
+UNBOUND = 1000  # wider than any table, to learn how wide it wants to be
 BAR = 9
 _COLOUR = {Decision.SELL: "red", Decision.BUY: "green", Decision.HOLD: "dim"}
 
@@ -24,12 +26,20 @@ def plan_text(plan: Plan, header: PlanHeader, *, colour: bool = False, width: in
     """Return the whole report as text, with ANSI colours if asked for."""
     out = io.StringIO()
     console = Console(
-        file=out, width=width, force_terminal=colour, highlight=False, color_system="standard" if colour else None
+        file=out,
+        width=width,
+        force_terminal=colour,
+        highlight=False,
+        emoji=False,  # `:bomb:` in foreign words stays what it is
+        color_system="standard" if colour else None,
     )
     _head(console, plan, header)
     _warnings(console, plan)
     if plan.assets:
-        console.print(_assets(plan))
+        table = _assets(plan)
+        if console.measure(table, options=console.options.update(max_width=UNBOUND)).maximum > width:
+            table = _assets(plan, bars=False)  # rather no picture than a cut figure
+        console.print(table)
     if plan.legs:
         _legs(console, plan)
     _stays(console, plan)
@@ -51,7 +61,7 @@ def _warnings(console: Console, plan: Plan) -> None:
         console.print(f"! {escape(printable(denial.text))} ({denial.code.value})", style="bold yellow")
 
 
-def _assets(plan: Plan) -> Table:
+def _assets(plan: Plan, *, bars: bool = True) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("asset", no_wrap=True)
     table.add_column("holds", justify="right", no_wrap=True, overflow="ellipsis", max_width=14)
@@ -68,7 +78,7 @@ def _assets(plan: Plan) -> Table:
             percent(line.weight),
             percent(line.target),
             signed_points(line.drift),
-            f"{band_bar(line)} {percent(line.band_low, 1)}-{percent(line.band_high, 1)}",
+            f"{band_bar(line) + ' ' if bars else ''}{percent(line.band_low, 1)}-{percent(line.band_high, 1)}",
             f"[{_COLOUR[line.decision]}]{line.decision.value}[/]",
         )
     return table
@@ -119,5 +129,7 @@ def _stays(console: Console, plan: Plan) -> None:
 
 
 def _wrapped(console: Console, text: str, *, indent: str, later: str = "   ") -> None:
-    lines = textwrap.wrap(printable(text), console.width, initial_indent=indent, subsequent_indent=later)
+    # `textwrap` counts characters, and the exchange also speaks Chinese, whose signs take two columns each.
+    width = console.width if cell_len(text) == len(text) else console.width // 2
+    lines = textwrap.wrap(printable(text), width, initial_indent=indent, subsequent_indent=later)
     console.print(escape("\n".join(lines)), style="dim", soft_wrap=True)

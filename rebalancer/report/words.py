@@ -40,14 +40,15 @@ def printable(text: str) -> str:
 def closing(plan: Plan, mode: str) -> str:
     """Return the plan in one plain sentence."""
     if plan.denials and not plan.legs:
-        return f"No plan: {len(plan.denials)} guard(s) refused. Nothing would be sent."
+        nothing = "Nothing would be sent." if mode == "dry-run" else "Nothing is sent."
+        return f"No plan: {len(plan.denials)} guard(s) refused. {nothing}"
     if plan.trigger is Trigger.NONE:
         return "Every asset is inside its band: nothing to do."
     if not plan.legs:
         return "Something is outside its band, but nothing that may be traded would help now; see the reasons."
     assert plan.totals is not None
     totals = plan.totals
-    verb = "would trade" if mode == "dry-run" else "trades"
+    verb = "would trade" if mode == "dry-run" else "to trade"
     return (
         f"{len(plan.legs)} order(s) {verb} {money(totals.notional_quote)} {plan.quote} "
         f"({percent(totals.turnover)} % turnover) for about {money(totals.fee_quote)} {plan.quote} in fees; "

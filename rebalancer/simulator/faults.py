@@ -57,7 +57,7 @@ ENDPOINTS = (
     "api-key", "place", "order", "client-order", "open-orders", "order-search", "order-history", "order-fills",
     "matchresults", "other",
 )  # fmt: skip
-_RULE = re.compile(r"(?P<kind>\w+)(@(?P<endpoint>[a-z]+(?:-[a-z]+)*))?(=(?P<probability>[0-9.]+))?(x(?P<count>\d+))?")
+_RULE = re.compile(r"(?P<kind>\w+?)(@(?P<endpoint>[a-z]+(?:-[a-z]+)*))?(=(?P<probability>[0-9.]+))?(x(?P<count>\d+))?")
 
 
 class FaultSpecError(ValueError):

@@ -15,6 +15,11 @@ from tests.e2e.processes import FOREIGN
 SHIPPED = Path(__file__).parents[2] / "targets.toml"
 
 
+def words_of(value: object) -> str:
+    """Return what a parameter is called in a test's name: a command line by its words."""
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
 @dataclass
 class Said:
     """What one command line did."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from decimal import Decimal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +11,8 @@ import pytest
 
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.main import run
-from rebalancer.service.clock import SystemClock
-from rebalancer.simulator.exchange import Exchange
-from rebalancer.simulator.market import Market
-from rebalancer.simulator.server import Server, listen
-from rebalancer.simulator.state import User
+from tests.cli.exchanges import exchange_with
 from tests.e2e.processes import ACCESS_KEY, SECRET_KEY, Home
-
-HOLDINGS = {"BTC": Decimal("0.1"), "ETH": Decimal(1), "USDT": Decimal(3000)}
-Use = Callable[..., User]
-
-
-@contextmanager
-def exchange_with(**rights: Any) -> Iterator[tuple[str, Exchange]]:
-    clock = SystemClock()
-    exchange = Exchange(Market(seed=1, anchor_ms=int(clock.now().timestamp() * 1000), still=True, dust=3))
-    exchange.add_user(ACCESS_KEY, SECRET_KEY, HOLDINGS, **rights)
-    server = Server(exchange, listen("127.0.0.1", 0), clock)
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.address[1]}", exchange
-    finally:
-        server.stop()
-        thread.join()
 
 
 @pytest.fixture

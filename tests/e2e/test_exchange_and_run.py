@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from tests.e2e.processes import ACCESS_KEY, BALANCES, SECRET_KEY, Home, document, rebalancer
 from tests.simulator.loopback import running_exchange
 
-RUNS_MAX = 12
+RUNS_MAX = 20
+FAULTS = "lost_reply@place=1x2,html_502@balance=1x2,partial=0.5x1,http_429@depth=0.2x2,invisible=1x1"
 PROOF = "lost_request@place=1x1"  # it takes the signature's life and a good minute to prove that nothing came of it
 STRUCK = ("lost_reply", "lost_request", "html_502", "invisible")
 
@@ -58,13 +60,14 @@ def assert_every_asset_is_explained(plan: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "faults",
-    ["", "lost_reply@place=1x2,html_502@balance=1x2,partial=0.5x1,http_429@depth=0.2x2,invisible=1x1", PROOF],
+    ("faults", "rate"),
+    [("", 1.0), (FAULTS, 20.0), (PROOF, 40.0)],
     ids=["clear", "faults", "proof of absence"],
 )
-def test_live_runs_over_a_socket_settle_and_both_sides_agree_to_the_last_digit(tmp_path: Path, faults: str) -> None:
+def test_live_runs_over_a_socket_settle_and_both_sides_agree_to_the_last_digit(
+    tmp_path: Path, faults: str, rate: float
+) -> None:
     home, state = Home(tmp_path), tmp_path / "exchange.json"
-    rate = 60.0 if faults else 1.0
     more = ("--clock-rate", f"{rate:g}", "--faults", faults) if faults else ()
     with running_exchange(*exchange_options(state, *more)) as (url, process):
         runs = run_until_settled(home, url, rate)
@@ -74,11 +77,12 @@ def test_live_runs_over_a_socket_settle_and_both_sides_agree_to_the_last_digit(t
         assert orders > 2
         again = document(rebalancer(home.environment(url, rate=rate), "run", "--live", "--json"))
         assert again["orders"] == [] and len(truth(state)["orders"]) == orders
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        last_words = process.stderr.read()
     for line in last["assets"]:  # the exchange wrote its last word down when it ended
         ours = Decimal(line["free"]) + Decimal(line["locked"])
         assert ours == held_at_exchange(state)[line["asset"]], line["asset"]
-    assert process.stderr is not None
-    last_words = process.stderr.read()
     assert all(f"{kind} " in last_words for kind in STRUCK if kind in faults), last_words
     ends = {order["state"] for run in runs for order in run["orders"]}
     assert ("absent" in ends) == (faults == PROOF), ends

@@ -90,7 +90,7 @@ def test_sigterm_within_a_cycle_lets_the_leg_under_way_end_and_sends_no_other(tm
     home, rate = Home(tmp_path), 20.0
     slow = (*exchange_options(tmp_path, rate), "--latency-ms", "50")
     with running_exchange(*slow) as (url, _), serving(home, url, "--live", live=True, rate=rate) as process:
-        line_with(process, "event='sending'")
+        line_with(process, "event='settled'")
         process.send_signal(signal.SIGTERM)
         assert "status='stopped'" in line_with(process, "event='cycle'")
         assert process.wait(20) == 0

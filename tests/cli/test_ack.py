@@ -1,0 +1,133 @@
+"""The owner's answers: a halt looked into, an order judged, a pause lifted; each asked for, recorded and final."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from rebalancer.cli.exits import Exit
+from rebalancer.journal import records
+from rebalancer.journal.rows import Kind
+from rebalancer.journal.store import Journal
+from rebalancer.service.clock import SystemClock
+from tests.cli.conftest import Owner, words_of
+from tests.cli.exchanges import LIVE
+
+
+@contextmanager
+def journal_of(owner: Owner) -> Iterator[Journal]:
+    with Journal.open(owner.state / "embedded" / "journal.db", SystemClock()) as journal:
+        yield journal
+
+
+@pytest.fixture
+def halt(owner: Owner) -> int:
+    """Halt the owner's account after a first run; return the number of the halt."""
+    owner.say("run")
+    with journal_of(owner) as journal:
+        journal.append(records.halt("balance_moved", "BTC moved by 0.5, which no fill explains"))
+        (number,) = journal.state.halts
+    return number
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _prompt: word)
+
+
+def test_a_halt_stops_live_runs_and_is_told_with_the_command_that_answers_it(owner: Owner, halt: int) -> None:
+    said = owner.say("run", "--live", **LIVE)
+    assert said.code == Exit.REFUSED and "BTC moved by 0.5" in said.err and f"rebalancer ack {halt}" in said.err
+    shown = owner.say("status").out
+    assert "HALTED" in shown and f"rebalancer ack {halt}" in shown
+    assert json.loads(owner.say("status", "--json").out)["halts"][0]["id"] == halt
+    assert owner.say("check").code == Exit.REFUSED
+
+
+def test_an_answered_halt_is_over_and_cannot_be_answered_twice(
+    owner: Owner, halt: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(monkeypatch, "y")
+    said = owner.say("ack", str(halt))
+    assert said.code == Exit.DONE and "BTC moved by 0.5" in said.out and "Acknowledged" in said.out
+    assert "HALTED" not in owner.say("status").out
+    again = owner.say("ack", str(halt), "--yes")
+    assert again.code == Exit.CONFIG and "open: none" in again.err
+    assert owner.say("run", "--live", **LIVE).code in {Exit.DONE, Exit.WORK_LEFT}
+
+
+def test_a_no_leaves_the_halt_as_it_was(owner: Owner, halt: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, "n")
+    assert owner.say("ack", str(halt)).code == Exit.FAILURE
+    assert "HALTED" in owner.say("status").out
+
+
+def test_who_answered_is_kept_and_the_chain_holds(owner: Owner, halt: int) -> None:
+    owner.say("ack", str(halt), "--yes")
+    with journal_of(owner) as journal:
+        (row,) = journal.rows(kinds=(Kind.ACK,))
+        assert json.loads(row.payload_text)["who"]
+        assert journal.verify() > 0
+    assert owner.say("check", "--deep").code == Exit.DONE
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run-a1/1", "--outcome", "filled"),
+        ("run-a1/x", "--outcome", "absent"),
+        ("nonsense",),
+        ("99",),
+        ("/",),
+        ("\u00b2",),
+    ],
+    ids=words_of,
+)
+def test_what_does_not_wait_is_refused_and_nothing_is_written(owner: Owner, words: tuple[str, ...]) -> None:
+    owner.say("run")
+    with journal_of(owner) as journal:
+        before = journal.state.halts, journal.state.unresolved, list(journal.rows(kinds=(Kind.ACK,)))
+    said = owner.say("ack", *words, "--yes")
+    assert said.code == Exit.CONFIG and not said.err.startswith("rebalancer: unexpected")
+    with journal_of(owner) as journal:
+        assert before == (journal.state.halts, journal.state.unresolved, list(journal.rows(kinds=(Kind.ACK,))))
+
+
+def test_without_a_journal_there_is_nothing_to_answer_and_none_is_made(owner: Owner) -> None:
+    assert owner.say("ack", "5").code == Exit.CONFIG
+    assert not (owner.state / "embedded").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("--quantity", "NaN"), ("--quantity", "-1"), ("--quote", "0"), ("--outcome", "lost")], ids=" ".join
+)
+def test_an_answer_that_cannot_be_is_wrong_usage(owner: Owner, words: tuple[str, ...]) -> None:
+    owner.say("run")
+    assert owner.say("ack", "run-a1/1", *words).code == Exit.USAGE
+
+
+def test_a_pause_keeps_its_reason_and_a_second_one_replaces_it(owner: Owner) -> None:
+    owner.say("pause", "--reason", "moving coins")
+    assert "moving coins" in owner.say("status").out
+    owner.say("pause", "--reason", "on holiday")
+    shown = owner.say("status").out
+    assert "on holiday" in shown and "moving coins" not in shown
+    assert json.loads(owner.say("status", "--json").out)["paused"].startswith("on holiday")
+
+
+def test_a_pause_file_made_by_hand_is_a_pause_too(owner: Owner) -> None:
+    owner.state.mkdir()
+    (owner.state / "pause").touch()
+    assert "PAUSED" in owner.say("status").out
+    assert owner.say("run", "--live", **LIVE).code == Exit.REFUSED
+    assert owner.say("resume").code == Exit.DONE
+    assert not (owner.state / "pause").exists()
+
+
+def test_hostile_words_of_a_reason_stay_words(owner: Owner) -> None:
+    owner.say("pause", "--reason", "\x1b[2J[red]gone\nDRY-RUN on htx")
+    shown = owner.say("status").out
+    assert "\x1b" not in shown and "[red]gone" in shown
+    assert [line for line in shown.splitlines() if line.startswith("DRY-RUN")] == ["DRY-RUN on embedded"]
