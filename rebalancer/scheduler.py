@@ -25,7 +25,7 @@ from rebalancer.seams import Clock
 
 TURN_S = 15.0  # the longest wait between two turns: stop, new schedule, open orders and watchdog are looked at then
 CATCH_UP_MAX = timedelta(hours=24)
-GAP = timedelta(seconds=60)  # wall time ahead of monotonic time by more than this: the machine slept
+GAP = timedelta(seconds=60)  # wall time moved by more than this against monotonic time: suspended, or the clock was set
 JOB_ID = "cycle"
 
 
@@ -34,6 +34,10 @@ class SlotBook(Protocol):
 
     def last_slot(self, schedule_id: str) -> datetime | None:
         """Return the newest slot that had a run."""
+        ...
+
+    def attempts(self, schedule_id: str, slot: datetime) -> int:
+        """Return how many runs a slot had."""
         ...
 
 
@@ -45,6 +49,7 @@ class Note(StrEnum):
     TOO_LATE = "too_late"
     FAILED = "failed"
     WOKE = "woke_after_gap"
+    SET_BACK = "clock_set_back"
     RESCHEDULED = "rescheduled"
 
 
@@ -111,8 +116,10 @@ class SlotScheduler(BlockingScheduler):  # type: ignore[misc]
     def _main_loop(self) -> None:
         service = self._service
         self._open_orders = service.resolve()
-        self._tick()  # a slot missed while we were not running
-        service.notifier.ready(self._waiting())
+        if not self._ending():
+            self._tick()  # a slot missed while we were not running
+        if not self._ending():
+            service.notifier.ready(self._waiting())
         while self.state != STATE_STOPPED and not self._ending():
             self._run_due()
             if self._ending():
@@ -143,20 +150,30 @@ class SlotScheduler(BlockingScheduler):  # type: ignore[misc]
         """Do what every turn does; the watchdog is fed at its very end."""
         service = self._service
         ahead = self._ahead()
-        if ahead - self._wall_ahead > GAP:
-            service.say(Note.WOKE, f"{(ahead - self._wall_ahead).total_seconds():.0f} s passed unseen")
-        self._wall_ahead = ahead
+        jump, self._wall_ahead = ahead - self._wall_ahead, ahead
+        if jump > GAP:
+            service.say(Note.WOKE, f"{jump.total_seconds():.0f} s passed unseen")
+        elif jump < -GAP:
+            service.say(Note.SET_BACK, f"by {-jump.total_seconds():.0f} s")
+            self._take(self._schedule)  # the start agreed upon may be years away now
         schedule = service.schedule()
         if schedule != self._schedule:
-            self._schedule = schedule
-            trigger = SlotTrigger(schedule, service.rng)
-            next_run = trigger.get_next_fire_time(None, service.clock.now())
-            self.get_job(JOB_ID).modify(trigger=trigger, next_run_time=next_run)
+            self._take(schedule)
             service.say(Note.RESCHEDULED, f"{schedule.cron} {schedule.timezone}")
         if self._open_orders:
             self._open_orders = service.resolve()
         service.notifier.status(self._waiting())
         service.notifier.alive()
+
+    def _take(self, schedule: Schedule) -> None:
+        """Put a schedule in force from now on; a slot that only waits for its jitter to pass is not lost by that."""
+        now = self._service.clock.now()
+        last = self._service.book.last_slot(self._service.schedule_id)
+        pending = last is not None and last <= now and self._due_slot(now) is not None
+        self._schedule = schedule
+        trigger = SlotTrigger(schedule, self._service.rng)
+        next_run = now if pending else trigger.get_next_fire_time(None, now)
+        self.get_job(JOB_ID).modify(trigger=trigger, next_run_time=next_run)
 
     def _ahead(self) -> timedelta:
         """Return wall time minus monotonic time; it jumps when the machine slept or its clock was set."""
@@ -177,18 +194,28 @@ class SlotScheduler(BlockingScheduler):  # type: ignore[misc]
         """Run the newest slot that is due and was not run; older missed ones are not made up."""
         service = self._service
         now = service.clock.now()
-        slot = latest_slot(self._schedule.cron, self._schedule.timezone, now)
+        slot = self._due_slot(now)
         last = service.book.last_slot(service.schedule_id)
         running = self.state != STATE_STOPPED and self._told is not None
-        if slot is None or (last is not None and slot <= last) or (last is None and not running):
+        if slot is None or (last is None and not running):
             return
         missed = 0 if last is None else slots_between(self._schedule.cron, self._schedule.timezone, last, slot) - 1
         if now - slot > CATCH_UP_MAX:
             service.say(Note.TOO_LATE, f"slot {slot:%Y-%m-%d %H:%M} UTC is {now - slot} old; waiting for the next")
             return
-        if missed:
+        if missed > 0:
             service.say(Note.MADE_UP, f"{missed} earlier slot(s) were missed; running {slot:%Y-%m-%d %H:%M} UTC only")
         self._run(slot)
+
+    def _due_slot(self, now: datetime) -> datetime | None:
+        """Return the newest slot, unless it or a later one had its run."""
+        book, schedule_id = self._service.book, self._service.schedule_id
+        slot = latest_slot(self._schedule.cron, self._schedule.timezone, now)
+        last = book.last_slot(schedule_id)
+        if slot is None or last is None or last < slot:
+            return slot
+        # A run in the future is from a clock that was wrong: to wait for that day would be silence, perhaps for years.
+        return slot if last > now and not book.attempts(schedule_id, slot) else None
 
     def _run(self, slot: datetime) -> None:
         service = self._service

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 
+SEND_TIMEOUT_S = 1.0  # a supervisor that listens and does not read fills its queue; it must not hold us up
+
 
 class Notifier:
     """systemd's notification protocol (sd_notify). A supervisor that cannot be reached never stops the service."""
@@ -35,11 +37,12 @@ class Notifier:
     def _send(self, text: str) -> None:
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-            try:
-                out.sendto(text.encode(), self._address)
-            except OSError:  # nobody listens any more; there is no one to tell that to
-                return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+                out.settimeout(SEND_TIMEOUT_S)
+                out.sendto(text.encode(errors="replace"), self._address)
+        except OSError:  # nobody listens any more, or not now; there is no one to tell that to
+            return
 
 
 def _line(text: str) -> str:

@@ -1,245 +1,235 @@
-"""Cycles on a schedule: the real scheduler and journal on a clock that only moves when somebody sleeps."""
+"""Which slots run, which do not, and what is said: the real scheduler on a clock that moves when it sleeps."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from freezegun import freeze_time
 
 from rebalancer.core.targets import Schedule
 from rebalancer.errors import GuardTripped, JournalError
-from rebalancer.journal.rows import Kind
-from rebalancer.scheduler import TURN_S, Note, Service, SlotScheduler
-from rebalancer.sdnotify import Notifier
-from rebalancer.service.clock import SystemClock
-from tests.service.house import House
-from tests.support import FakeClock
+from rebalancer.scheduler import TURN_S, Note
+from tests.scheduling import DST_DAYS, HOURLY, NOON, Book, Desk, Rig, machine_frozen_at
+from tests.served import frozen_at
 
-HOURLY = Schedule("7 * * * *", "UTC", 0)
-CRON = "cron"
+HOUR = timedelta(hours=1)
 
 
-class Supervised(Notifier):
-    """Writes down what the supervisor would hear."""
-
-    def __init__(self) -> None:
-        super().__init__({"WATCHDOG_USEC": "900000000"}, pid=1)
-        self.heard: list[str] = []
-
-    def ready(self, status: str) -> None:
-        self.heard.append("ready")
-
-    def alive(self) -> None:
-        self.heard.append("alive")
-
-    def stopping(self) -> None:
-        self.heard.append("stopping")
+def slot_of(hour: int) -> datetime:
+    return datetime(2026, 3, 1, hour, 7, tzinfo=UTC)
 
 
-class Rig:
-    """A scheduler over a journal, with a slot counter or real cycles in it."""
-
-    def __init__(
-        self, clock: Any, book: Any, run_slot: Callable[[datetime], None], schedule: Schedule = HOURLY
-    ) -> None:
-        self.clock, self.until = clock, clock.now()
-        self.notes: list[tuple[Note, str]] = []
-        self.supervised = Supervised()
-        self.schedule = schedule
-        self.resolved = 0
-        self.service = Service(
-            schedule_id=CRON, book=book, run_slot=run_slot, resolve=self._resolve, schedule=lambda: self.schedule,
-            clock=clock, rng=random.Random(1), notifier=self.supervised, stop_requested=lambda: clock.now() >= self.until,
-            say=lambda kind, text: self.notes.append((kind, text)),
-        )  # fmt: skip
-
-    def _resolve(self) -> int:
-        self.resolved += 1
-        return 0
-
-    def serve(self, hours: float) -> None:
-        self.until = self.clock.now() + timedelta(hours=hours)
-        SlotScheduler(self.service).serve()
-
-    def said(self, kind: Note) -> list[str]:
-        return [text for each, text in self.notes if each is kind]
-
-
-class Book:
-    """Slots that ran, without a journal."""
-
-    def __init__(self) -> None:
-        self.ran: list[datetime] = []
-
-    def last_slot(self, _schedule_id: str) -> datetime | None:
-        return self.ran[-1] if self.ran else None
-
-
-def counting(
-    schedule: Schedule = HOURLY, start: datetime = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-) -> tuple[Rig, Book]:
-    book = Book()
-    return Rig(FakeClock(start), book, book.ran.append, schedule), book
-
-
-def run_keys(house: House) -> list[str]:
-    return [row.run_id for row in house.journal.rows(kinds=(Kind.RUN,))]
-
-
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
+@pytest.mark.parametrize("zone", DST_DAYS)
+@pytest.mark.parametrize("change", ["spring", "autumn"])
 def test_a_day_with_a_clock_change_and_a_restart_has_24_slots_24_keys_no_gap_no_double(
-    tmp_path: Path, zone: str
+    tmp_path: Path, zone: str, change: str
 ) -> None:
-    """Autumn's repeated hour lies in the day for Berlin; the real cycle runs against the embedded exchange."""
-    clock = FakeClock(datetime(2026, 10, 24, 12, 0, tzinfo=UTC))
-    house = House(tmp_path, clock=clock)
-    schedule = Schedule("7 * * * *", zone, 60)
-
-    def run_slot(slot: datetime) -> None:
-        from rebalancer.service.cycle import run_cycle  # noqa: PLC0415  # beside its use
-
-        run_cycle(house.shell, house.targets, schedule_id=CRON, slot=slot, settle_s=0)
-
-    Rig(clock, house.journal, run_slot, schedule).serve(hours=10)
-    house.restart()
-    Rig(clock, house.journal, run_slot, schedule).serve(hours=14)
-    keys = run_keys(house)
-    slots = [datetime.strptime(key.split("-")[1], "%Y%m%dT%H%MZ").replace(tzinfo=UTC) for key in keys]
-    first = datetime(2026, 10, 24, 12, 7, tzinfo=UTC)
-    assert slots == [first + timedelta(hours=number) for number in range(24)]
-    assert len(set(keys)) == 24
+    start = DST_DAYS[zone][change == "autumn"]
+    with frozen_at(start, tmp_path, Schedule("7 * * * *", zone, 60)) as served:
+        served.life(hours=9.5)
+        served.life(hours=14.5)
+        first = datetime.fromisoformat(start).replace(minute=7, tzinfo=UTC)
+        assert served.slots() == [first + timedelta(hours=number) for number in range(24)]
+        assert len(set(served.run_keys())) == 24
+        assert served.results[0].orders and not served.results[-1].orders
+        assert not any(rig.said(Note.FAILED) or rig.said(Note.MADE_UP) for rig in served.rigs)
+        served.house.journal.verify()
 
 
 def test_frozen_real_time_is_followed_by_the_real_clock_and_scheduler() -> None:
-    """freezegun moves the system's time; the system clock and the scheduler follow it over Berlin's spring change."""
     book = Book()
-    with freeze_time("2026-03-28 22:00:00", tz_offset=0) as frozen:
-        clock = SystemClock()
-        clock.sleep = frozen.tick  # type: ignore[method-assign]
-        rig = Rig(clock, book, book.ran.append, Schedule("30 2 * * *", "Europe/Berlin", 0))
-        rig.serve(hours=26)
-    assert [slot.isoformat() for slot in book.ran] == ["2026-03-29T01:00:00+00:00"]  # 02:30 does not exist: 03:00
-
-
-def test_a_slot_missed_while_down_is_made_up_once_and_older_ones_are_not() -> None:
-    rig, book = counting()
-    book.ran.append(datetime(2026, 3, 1, 8, 7, tzinfo=UTC))
-    rig.serve(hours=1)
-    assert book.ran[1:] == [datetime(2026, 3, 1, 11, 7, tzinfo=UTC), datetime(2026, 3, 1, 12, 7, tzinfo=UTC)]
-    assert "2 earlier slot(s) were missed" in rig.said(Note.MADE_UP)[0]
-
-
-def test_a_slot_older_than_a_day_is_not_made_up_and_that_is_said() -> None:
-    rig, book = counting(Schedule("0 3 1 * *", "UTC", 0), datetime(2026, 3, 4, 12, 0, tzinfo=UTC))
-    book.ran.append(datetime(2026, 2, 1, 3, 0, tzinfo=UTC))
-    rig.serve(hours=2)
-    assert len(book.ran) == 1
-    assert rig.said(Note.TOO_LATE)
+    with machine_frozen_at("2026-03-28 22:00") as clock:
+        Rig(clock, book, book.ran.append, Schedule("30 2 * * *", "Europe/Berlin", 0)).serve(hours=26)
+    assert book.ran == [datetime(2026, 3, 29, 1, 0, tzinfo=UTC)]  # 02:30 does not exist there: 03:00
 
 
 def test_a_first_start_waits_for_its_first_slot() -> None:
-    rig, book = counting()
-    rig.serve(hours=0.1)
-    assert not book.ran
-    assert rig.supervised.heard[0] == "ready"
+    desk = Desk()
+    desk.rig.serve(hours=0.1)
+    assert not desk.ran and desk.rig.supervised.heard[0] == "ready"
+    desk.rig.serve(hours=0.1)
+    assert desk.ran == [slot_of(12)]
+
+
+def test_a_slot_missed_while_down_is_made_up_once_and_older_ones_are_not() -> None:
+    desk = Desk(slot_of(8))
+    desk.rig.serve(hours=1)
+    assert desk.ran == [slot_of(11), slot_of(12)]
+    assert desk.rig.said(Note.MADE_UP) == ["2 earlier slot(s) were missed; running 2026-03-01 11:07 UTC only"]
+    desk.rig.serve(hours=0.05)
+    assert desk.ran == [slot_of(11), slot_of(12)], "made up again after a restart"
+
+
+def test_a_wish_to_stop_that_comes_during_the_start_leaves_the_missed_slot_to_the_next_one() -> None:
+    desk = Desk(slot_of(10))
+    desk.rig.stop = True
+    desk.rig.serve(hours=1)
+    assert not desk.ran and desk.rig.supervised.heard == ["stopping"]
+    desk.rig.stop = False
+    desk.rig.serve(hours=0.05)
+    assert desk.ran == [slot_of(11)]
+
+
+def test_a_slot_older_than_a_day_is_not_made_up_and_that_is_said() -> None:
+    monthly, month_ago = Schedule("0 3 1 * *", "UTC", 0), datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
+    in_time = Desk(month_ago, schedule=monthly, start=datetime(2026, 3, 2, 2, 59, tzinfo=UTC))
+    in_time.rig.serve(hours=0.5)
+    assert len(in_time.ran) == 1
+    late = Desk(month_ago, schedule=monthly, start=datetime(2026, 3, 2, 3, 1, tzinfo=UTC))
+    late.rig.serve(hours=0.5)
+    assert not late.ran and "waiting for the next" in late.rig.said(Note.TOO_LATE)[0]
 
 
 def test_a_cycle_longer_than_its_slot_is_followed_by_the_newest_slot_only() -> None:
-    rig, book = counting()
+    desk = Desk()
+    under_way: list[datetime] = []
 
     def slow(slot: datetime) -> None:
-        book.ran.append(slot)
-        if len(book.ran) == 1:
-            rig.clock.advance(2.5 * 3600)
+        assert not under_way, f"{slot} began within {under_way}"
+        under_way.append(slot)
+        desk.clock.advance(2.5 * 3600)
+        under_way.clear()
 
-    rig = Rig(rig.clock, book, slow)
-    rig.serve(hours=4)
-    hours = [slot.hour for slot in book.ran]
-    assert hours == [12, 14, 15]
+    desk.during = slow
+    desk.rig.serve(hours=10)
+    assert desk.hours == [12, 14, 17, 19]
+    assert len(desk.rig.said(Note.MADE_UP)) == 3
 
 
 def test_a_refused_cycle_is_said_and_the_next_slot_comes_all_the_same() -> None:
-    rig, book = counting()
+    desk = Desk()
 
-    def refused(slot: datetime) -> None:
-        book.ran.append(slot)
+    def refused(_slot: datetime) -> None:
         raise GuardTripped("paused", "paused by hand")
 
-    rig = Rig(rig.clock, book, refused)
-    rig.serve(hours=3)
-    assert len(book.ran) == 3
-    assert rig.said(Note.FAILED) == ["paused by hand"] * 3
+    desk.during = refused
+    desk.rig.serve(hours=3)
+    assert desk.hours == [12, 13, 14]
+    assert desk.rig.said(Note.FAILED) == ["paused by hand"] * 3
 
 
 @pytest.mark.parametrize("error", [JournalError("disk full"), ZeroDivisionError("a defect")])
-def test_a_journal_that_cannot_be_written_and_a_defect_end_the_service(error: Exception) -> None:
-    rig, book = counting()
+@pytest.mark.parametrize("when", ["in a slot made up at the start", "later"])
+def test_a_journal_that_cannot_be_written_and_a_defect_end_the_service(error: Exception, when: str) -> None:
+    desk = Desk(slot_of(11 if when == "later" else 10))
 
-    def failing(slot: datetime) -> None:
-        book.ran.append(slot)
+    def failing(_slot: datetime) -> None:
         raise error
 
-    rig = Rig(rig.clock, book, failing)
+    desk.during = failing
     with pytest.raises(type(error)):
-        rig.serve(hours=5)
-    assert len(book.ran) == 1
-    assert rig.supervised.heard[-1] == "stopping"
+        desk.rig.serve(hours=5)
+    assert len(desk.ran) == 1
+    assert ("ready" in desk.rig.supervised.heard) == (when == "later")
+    assert desk.rig.supervised.heard[-1] == "stopping"
 
 
 def test_the_watchdog_is_fed_at_each_turn_and_no_turn_is_longer_than_said() -> None:
-    rig, _ = counting()
-    rig.serve(hours=1)
-    assert rig.supervised.heard.count("alive") >= 3600 / TURN_S - 2
-    assert max(rig.clock.slept_s) <= TURN_S
+    desk = Desk()
+    heard = desk.rig.supervised.heard
+    fed: list[int] = []
+
+    def count(_slot: datetime) -> None:
+        fed.append(heard.count("alive"))
+        desk.clock.advance(1200)
+        fed.append(heard.count("alive"))
+
+    desk.during = count
+    desk.rig.serve(hours=1)
+    assert fed[0] == fed[1] > 0, "fed while a cycle ran"
+    assert heard.count("alive") >= (3600 - 1200) / TURN_S - 2
+    assert max(desk.clock.slept_s) <= TURN_S
+
+
+def test_a_turn_that_breaks_off_does_not_feed_the_watchdog() -> None:
+    desk = Desk()
+
+    def breaks() -> int:
+        if "ready" in desk.rig.supervised.heard:
+            raise JournalError("disk full")
+        return 1
+
+    desk.rig.resolve = breaks
+    with pytest.raises(JournalError):
+        desk.rig.serve(hours=1)
+    assert "alive" not in desk.rig.supervised.heard
+
+
+def test_open_orders_are_asked_about_at_each_turn_until_none_is_left() -> None:
+    desk = Desk()
+    desk.rig.resolve = lambda: 2
+    desk.rig.serve(hours=0.1)
+    turns = desk.rig.supervised.heard.count("alive")
+    assert desk.rig.resolved == 1 + turns
+    assert "2 order(s) unresolved" in desk.rig.said(Note.WAITING)[0]
+    desk.rig.resolve = lambda: 0
+    desk.rig.serve(hours=0.1)
+    asked = desk.rig.resolved
+    desk.rig.serve(hours=0.5)
+    assert desk.rig.resolved <= asked + 2
 
 
 def test_a_machine_that_slept_says_so_and_runs_the_newest_slot() -> None:
-    rig, book = counting()
-    wake = rig.clock.now() + timedelta(minutes=30)
-    sleep = rig.clock.sleep
-
-    def suspended(seconds: float) -> None:
-        sleep(seconds)
-        if rig.clock.now() > wake and not rig.said(Note.WOKE):
-            rig.clock._now += timedelta(hours=5)  # wall time alone: the monotonic clock stood still
-
-    rig.clock.sleep = suspended
-    rig.serve(hours=6.5)
-    assert rig.said(Note.WOKE)
-    assert [slot.hour for slot in book.ran] == [12, 17, 18]
+    desk = Desk()
+    desk.clock.set_wall_once(NOON + HOUR / 2, 5 * HOUR)
+    desk.rig.serve(hours=6.5)
+    assert desk.rig.said(Note.WOKE) == ["18000 s passed unseen"]
+    assert desk.hours == [12, 17, 18]
 
 
-def test_a_clock_that_steps_back_runs_no_slot_twice() -> None:
-    rig, book = counting()
-    rig.serve(hours=2)
-    rig.clock._now -= timedelta(hours=1)
-    rig.serve(hours=2)
-    assert [slot.hour for slot in book.ran] == [12, 13, 14]
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("back_h", [0.25, 1, 3])
+def test_a_clock_that_steps_back_runs_no_slot_twice(back_h: float, restarted: bool) -> None:
+    desk = Desk(slot_of(11))
+    if restarted:
+        desk.rig.serve(hours=2)
+        desk.clock.set_wall(-back_h * HOUR)
+    else:
+        desk.clock.set_wall_once(NOON + 2 * HOUR, -back_h * HOUR)
+    desk.rig.serve(hours=back_h + 3)
+    assert len(set(desk.ran)) == len(desk.ran), desk.ran
+    assert desk.ran[:2] == [slot_of(12), slot_of(13)] and slot_of(14) in desk.ran
 
 
-def test_a_schedule_changed_in_the_file_is_taken_at_the_next_turn() -> None:
-    rig, book = counting()
-    rig.serve(hours=1)
-    rig.schedule = Schedule("*/10 * * * *", "UTC", 0)
-    rig.serve(hours=1)
-    assert len(book.ran) == 1 + 6
-    rig.schedule = HOURLY
-    before = len(book.ran)
-    rig.serve(hours=1)
-    assert len(book.ran) == before + 1
+def test_a_clock_that_steps_back_behind_the_first_slot_invents_none_before_it() -> None:
+    desk = Desk(start=NOON)
+    desk.clock.set_wall_once(NOON + HOUR / 3, -HOUR / 2)
+    desk.rig.serve(hours=1.5)
+    assert desk.ran == [slot_of(12), slot_of(13)]
+    assert desk.rig.said(Note.SET_BACK) == ["by 1800 s"]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_jitter_stays_within_its_bound_and_before_the_next_slot(seed: int) -> None:
-    from rebalancer.scheduler import SlotTrigger  # noqa: PLC0415  # one test of it
+@pytest.mark.parametrize("restarted", [False, True])
+def test_slots_of_a_clock_that_was_a_year_ahead_do_not_silence_the_right_one(restarted: bool) -> None:
+    ahead = timedelta(days=365)
+    desk = Desk(start=NOON + ahead)
+    if restarted:
+        desk.rig.serve(hours=1)
+        desk.clock.set_wall(-ahead)
+    else:
+        desk.clock.set_wall_once(NOON + ahead + HOUR, -ahead)
+    desk.rig.service = replace(
+        desk.rig.service, stop_requested=lambda: NOON + 3 * HOUR < desk.clock.now() < NOON + ahead
+    )
+    desk.rig.serve(hours=0)
+    assert desk.ran[-2:] == [slot_of(13), slot_of(14)]
+    assert bool(desk.rig.said(Note.SET_BACK)) != restarted
 
-    now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    for cron, jitter_s, bound_s in (("7 * * * *", 60, 60), ("* * * * *", 3600, 30)):
-        fire = SlotTrigger(Schedule(cron, "UTC", jitter_s), random.Random(seed)).get_next_fire_time(None, now)
-        slot = datetime(2026, 3, 1, 12, 7 if cron.startswith("7") else 1, tzinfo=UTC)
-        assert timedelta(0) <= fire - slot <= timedelta(seconds=bound_s), f"seed {seed}"
+
+def test_a_changed_schedule_is_taken_at_the_next_turn_and_back() -> None:
+    desk = Desk()
+
+    def change(_slot: datetime) -> None:
+        if len(desk.ran) == 1:
+            desk.rig.schedule = Schedule("*/10 * * * *", "UTC", 0)
+        if len(desk.ran) == 6:
+            desk.rig.schedule = HOURLY
+
+    desk.during = change
+    desk.rig.serve(hours=2.5)
+    assert [f"{slot:%H:%M}" for slot in desk.ran] == [
+        "12:07", "12:10", "12:20", "12:30", "12:40", "12:50", "13:07", "14:07",
+    ]  # fmt: skip
+    assert desk.rig.said(Note.RESCHEDULED) == ["*/10 * * * * UTC", "7 * * * * UTC"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -52,3 +52,25 @@ def test_a_supervisor_that_is_gone_or_was_never_there_stops_nothing(tmp_path: Pa
         notifier.ready("up")
         notifier.alive()
         notifier.stopping()
+
+
+def test_a_supervisor_that_listens_and_never_reads_holds_nothing_up(tmp_path: Path) -> None:
+    place = str(tmp_path / "notify")
+    with supervisor(place) as listening, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filling:
+        filling.setblocking(False)
+        waiting = 0
+        with suppress(BlockingIOError):
+            while True:
+                filling.sendto(b"STATUS=waiting", place)
+                waiting += 1
+        notifier = Notifier({"NOTIFY_SOCKET": place, "WATCHDOG_USEC": "1000000"}, pid=7)
+        notifier.alive()
+        for _ in range(waiting):
+            assert listening.recv(1000) == b"STATUS=waiting"
+        notifier.status("read again")
+        assert listening.recv(1000) == b"STATUS=read again"
+
+
+def test_a_name_that_no_socket_can_have_stops_nothing() -> None:
+    for place in ("/" + "x" * 200, "/", "relative", "@" + "x" * 200):
+        Notifier({"NOTIFY_SOCKET": place}, pid=7).ready("up")
