@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from queue import SimpleQueue
+from contextlib import contextmanager, suppress
 
-from rebalancer.cli.context import note
 from rebalancer.service.clock import SystemClock
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+STDERR = 2
+HEARD = b"stopping after the order under way; once more stops at once\n"
 
 
 @contextmanager
 def stop_wish(clock: SystemClock) -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGTERM or SIGINT into a wish to stop, which this yields; the second does what it always did."""
+    """Turn the first SIGTERM or SIGINT into a wish to stop, which this yields; the second does what it always did.
+
+    The wish wakes whoever sleeps on the clock.
+    """
     asked: list[int] = []
-    # A handler may interrupt a sleeper that holds the clock's lock, so another thread has to wake it: only the
-    # queue's `put` may be called from there.
-    wake: SimpleQueue[bool] = SimpleQueue()
-    waker = threading.Thread(target=_wake_sleepers, args=(clock, wake), daemon=True)
-    waker.start()
     before = {number: signal.getsignal(number) for number in STOPPING}
 
     def restore() -> None:
@@ -32,7 +30,9 @@ def stop_wish(clock: SystemClock) -> Iterator[Callable[[], bool]]:
     def ask(number: int, _frame: object) -> None:
         asked.append(number)
         restore()
-        wake.put(True)
+        clock.stop()
+        with suppress(OSError):  # `sys.stderr` may just be in the middle of a line of ours, and the terminal gone
+            os.write(STDERR, HEARD)
 
     for number in STOPPING:
         signal.signal(number, ask)
@@ -40,12 +40,3 @@ def stop_wish(clock: SystemClock) -> Iterator[Callable[[], bool]]:
         yield lambda: bool(asked)
     finally:
         restore()
-        wake.put(False)
-        waker.join()
-
-
-def _wake_sleepers(clock: SystemClock, wake: SimpleQueue[bool]) -> None:
-    """Wait for the wish to stop, or for the end of the run, and wake whoever sleeps at a wish."""
-    if wake.get():
-        clock.stop()
-        note("stopping after the order under way; once more stops at once")

@@ -14,7 +14,7 @@ from rebalancer.service.clock import SystemClock
 
 @pytest.mark.parametrize("number", STOPPING)
 def test_the_first_signal_is_a_wish_that_wakes_sleepers_and_the_second_does_what_it_always_did(
-    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = {each: signal.getsignal(each) for each in STOPPING}
     clock = SystemClock()
@@ -24,7 +24,7 @@ def test_the_first_signal_is_a_wish_that_wakes_sleepers_and_the_second_does_what
         assert stop_requested()
         assert {each: signal.getsignal(each) for each in STOPPING} == before
         clock.sleep(3600)
-    assert "once more stops at once" in capsys.readouterr().err
+    assert "once more stops at once" in capfd.readouterr().err
 
 
 def test_without_a_signal_everything_is_as_before_and_the_clock_still_sleeps() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -50,6 +51,7 @@ OPEN_ORDERS_PAGE = 500
 SEARCH_PAGE = 100
 SEARCH_WINDOW = timedelta(hours=48)
 HISTORY_PAGE = 1000
+PAGES_MAX = 100  # an order list that never ends is no order list
 # `canceled` orders leave this list after 2 h, the others stay 180 days.
 SEARCH_STATES = "created,submitted,partial-filled,partial-canceled,filled,canceling,canceled"
 
@@ -114,7 +116,7 @@ class HtxVenue:
         sent = self._clock.now()
         reply = self._http.get(self._base_url + "/v1/common/timestamp", fresh=fresh)
         received = self._clock.now()
-        server = wire_market.parse_server_time(read_payload("timestamp", reply))
+        server = wire_market.parse_server_time(read_payload("timestamp", self._hiding(reply)))
         self._offset = server - (sent + (received - sent) / 2)
         return server
 
@@ -195,18 +197,24 @@ class HtxVenue:
         self._budget.take("place")
         reply = self._http.post_once(f"{self._base_url}{PLACE_PATH}?{query}", body)
         self._budget.heed("place", reply.remaining)
-        return placed_order_id("place", reply)
+        return placed_order_id("place", self._hiding(reply))
 
     def fetch_order(self, venue_order_id: str) -> Order:
         """Return an order by HTX's id; RecordNotFound when there is none (yet)."""
         payload = self._private("order", f"/v1/order/orders/{venue_order_id}")
-        return wire_orders.parse_order("order", payload.get("data"))
+        order = wire_orders.parse_order("order", payload.get("data"))
+        if order.venue_order_id != venue_order_id:
+            raise MalformedReply("order: the answer is about another order")
+        return order
 
     def fetch_order_by_client_id(self, client_order_id: str) -> Order:
         """Return the latest order with our id; RecordNotFound when there is none (yet)."""
         path = "/v1/order/orders/getClientOrder"
         payload = self._private("client-order", path, {"clientOrderId": client_order_id})
-        return wire_orders.parse_order("client-order", payload.get("data"))
+        order = wire_orders.parse_order("client-order", payload.get("data"))
+        if order.client_order_id != client_order_id:
+            raise MalformedReply("client-order: the answer is about another order")
+        return order
 
     def fetch_open_orders(self, account_id: str, symbol: str) -> Sequence[Order]:
         """Return every open order of one symbol, all pages."""
@@ -229,7 +237,7 @@ class HtxVenue:
         """Return every finished order of any symbol created in a window of the last 48 h, all pages."""
         params = {"start-time": _ms(start), "end-time": _ms(end), "direct": "next", "size": str(HISTORY_PAGE)}
         seen: dict[str, Order] = {}
-        while True:
+        for _ in range(PAGES_MAX):
             payload = self._private("order-history", "/v1/order/history", params)
             page = wire_orders.parse_orders("order-history", payload)
             new = [order for order in page if order.venue_order_id not in seen]
@@ -239,6 +247,7 @@ class HtxVenue:
             if following is None or not new:
                 return tuple(seen.values())
             params |= {"end-time": following}
+        raise MalformedReply(f"order-history: no end after {PAGES_MAX} pages")
 
     def fetch_fills(self, venue_order_id: str) -> Sequence[Fill]:
         """Return the match results of one order; empty for a moment after a fill."""
@@ -252,13 +261,16 @@ class HtxVenue:
         """Read pages, newest first, until one is not full; an order seen twice is kept once."""
         seen: dict[str, Order] = {}
         page_params = dict(params)
-        while True:
+        for _ in range(PAGES_MAX):
             page = wire_orders.parse_orders(endpoint, self._private(endpoint, path, page_params))
+            if any(order.symbol != params["symbol"] for order in page):
+                raise MalformedReply(f"{endpoint}: an order of another symbol")
             new = [order for order in page if order.venue_order_id not in seen]
             seen.update((order.venue_order_id, order) for order in new)
             if len(page) < size or not new:
                 return tuple(seen.values())
             page_params = params | {"from": page[-1].venue_order_id, "direct": "next"}
+        raise MalformedReply(f"{endpoint}: no end after {PAGES_MAX} pages")
 
     def _public(self, endpoint: str, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         query = f"?{canonical_query(params)}" if params else ""
@@ -297,7 +309,11 @@ class HtxVenue:
         self._budget.take(endpoint)
         reply: RawReply = self._http.get(url)
         self._budget.heed(endpoint, reply.remaining)
-        return read_payload(endpoint, reply)
+        return read_payload(endpoint, self._hiding(reply))
+
+    def _hiding(self, reply: RawReply) -> RawReply:
+        """Return an answer that knows what its error's words must not repeat."""
+        return replace(reply, hidden=self._credentials.access_key) if self._credentials is not None else reply
 
     def _retrying(self, call: Callable[[], T]) -> T:
         """Repeat a read that failed for now; nothing that could trade comes through here."""

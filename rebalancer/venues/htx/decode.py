@@ -6,6 +6,7 @@ Python's own parser takes NaN, Infinity and duplicate keys, and reads numbers as
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -14,8 +15,14 @@ from typing import Any, NoReturn
 from rebalancer.core.money import parse_decimal
 from rebalancer.errors import MalformedReply
 
-BODY_BYTES_MAX = 64 * 1024 * 1024  # the largest documented list is below 3 MB
+BODY_BYTES_MAX = 8 * 1024 * 1024  # the largest documented list is below 3 MB
+VALUES_MAX = 500_000  # of one answer; each may cost a hundred bytes once read, and HTX's longest list has 50 000
 DIGITS_MAX = 60  # of one number; HTX's longest has 36
+# Between these, sums and steps of any two figures are exact in 60 digits; no sum of coins comes near either end.
+MAGNITUDE_MAX, EXPONENT_MIN = 24, -36
+_WHOLE = re.compile(rf"-?[0-9]{{1,{DIGITS_MAX}}}")
+# What an echo of our own request would show.
+_OURS = re.compile(r"\S*://\S*|\S*(?:AccessKeyId|Signature)=\S*", re.IGNORECASE)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -23,6 +30,8 @@ def decode(endpoint: str, body: bytes) -> dict[str, Any]:
     """Return the JSON object in `body`; numbers with a fraction or an exponent become exact Decimals."""
     if len(body) > BODY_BYTES_MAX:
         raise MalformedReply(f"{endpoint}: body of {len(body)} bytes, limit {BODY_BYTES_MAX}")
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > VALUES_MAX:
+        raise MalformedReply(f"{endpoint}: over {VALUES_MAX} values in one answer")
     try:
         value = json.loads(
             body.decode("utf-8"),
@@ -39,8 +48,8 @@ def decode(endpoint: str, body: bytes) -> dict[str, Any]:
 
 
 def _exact(text: str) -> Decimal:
-    if len(text) > DIGITS_MAX:
-        raise ValueError("number too long")
+    if len(text) > DIGITS_MAX or not text.isascii():
+        raise ValueError("number too long, or of other digits than 0 to 9")
     try:
         return parse_decimal(text)
     except InvalidOperation as exc:
@@ -86,11 +95,21 @@ class Fields:
         return value
 
     def text(self, name: str) -> str:
-        """Return a text field."""
+        """Return a text field made for people, cleaned."""
+        return clean(self._raw_text(name))
+
+    def word(self, name: str) -> str:
+        """Return a text field that names something: one that cleaning would change names nothing we know."""
+        value = self._raw_text(name)
+        if not value or clean(value) != value:
+            self._fail(name, "is not a plain word")
+        return value
+
+    def _raw_text(self, name: str) -> str:
         value = self.raw(name)
         if not isinstance(value, str):
             self._fail(name, f"should be text, is {type(value).__name__}")
-        return clean(value)
+        return str(value)
 
     def label(self, name: str) -> str:
         """Return a text field that may be absent or null, then as an empty text."""
@@ -99,7 +118,7 @@ class Fields:
     def whole(self, name: str) -> int:
         """Return an integer, given as a number or as digits in text."""
         value = self.raw(name)
-        if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) <= DIGITS_MAX:
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             self._fail(name, f"should be an integer, is {type(value).__name__}")
@@ -108,16 +127,17 @@ class Fields:
     def decimal(self, name: str) -> Decimal:
         """Return an exact finite number, given as a JSON number or as text."""
         value = self.raw(name)
-        if isinstance(value, Decimal):
-            return value
-        if isinstance(value, int) and not isinstance(value, bool):
-            return Decimal(value)
-        if not isinstance(value, str):
+        if isinstance(value, str):
+            try:
+                value = _exact(value)
+            except ValueError:
+                self._fail(name, "is not a finite number")
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
             self._fail(name, f"should be a number, is {type(value).__name__}")
-        try:
-            return _exact(value)
-        except ValueError:
-            self._fail(name, "is not a finite number")
+        number = Decimal(value)
+        if number.adjusted() > MAGNITUDE_MAX or int(number.as_tuple().exponent) < EXPONENT_MIN:
+            self._fail(name, "is out of all proportion")
+        return number
 
     def not_negative(self, name: str) -> Decimal:
         """Return an exact number that is zero or more."""
@@ -156,5 +176,8 @@ class Fields:
 
 
 def clean(text: str, limit: int = 200) -> str:
-    """Return an exchange's words without control characters, at most `limit` long."""
-    return "".join(char if char.isprintable() else " " for char in text[:limit]).strip()
+    """Return an exchange's words without control characters and without what they repeat of our request."""
+    shown = text[:limit]
+    if not shown.isprintable():
+        shown = "".join(char if char.isprintable() else " " for char in shown)
+    return _OURS.sub("(hidden)", shown).strip()

@@ -21,9 +21,10 @@ from rebalancer.errors import (
     VenueError,
 )
 from rebalancer.venues.htx.codes import Kind, auth_cause, kind_of_read, refuses_place
-from rebalancer.venues.htx.decode import Fields, clean, decode
+from rebalancer.venues.htx.decode import Fields, decode
 
 _ADDRESS = re.compile(r"\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}\b")
+_ORDER_ID = re.compile(r"[1-9][0-9]{0,29}")  # HTX's have about 16 digits
 _RATE_STATUS = 429
 _FORBIDDEN_STATUS = 403
 
@@ -35,15 +36,17 @@ class RawReply:
     status: int
     body: bytes
     remaining: int | None = None  # X-HB-RateLimit-Requests-Remain, where sent
+    hidden: str = ""  # our access key, for the words of an error that repeat it
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error envelope: HTTP status, HTX's code and its words (address hidden)."""
+    """An error envelope: HTTP status, HTX's code and its words (address and key hidden)."""
 
     http_status: int
     code: str
     message: str
+    has_data: bool = False  # beside the error, a result
 
 
 def open_envelope(endpoint: str, reply: RawReply) -> dict[str, Any] | Failure:
@@ -51,18 +54,23 @@ def open_envelope(endpoint: str, reply: RawReply) -> dict[str, Any] | Failure:
     body = decode(endpoint, reply.body)
     fields = Fields(endpoint, body)
     if "status" in fields:
-        status = fields.text("status")
+        status = fields.word("status")
         if status == "ok":
+            if "err-code" in fields or "err_code" in fields:
+                raise MalformedReply(f"{endpoint}: it says both ok and an error code")
             return body
         if status != "error":
             raise MalformedReply(f"{endpoint}: status {status!r} is neither ok nor error")
-        code = fields.label("err-code") or fields.label("err_code")
+        name = "err-code" if "err-code" in fields else "err_code"
+        code = fields.word(name) if name in fields else ""
         words = fields.label("err-msg") or fields.label("err_msg")
     else:
         if fields.whole("code") == 200:  # noqa: PLR2004  # the envelope's own word for success
             return body
         code, words = str(fields.whole("code")), fields.label("message")
-    return Failure(reply.status, clean(code) or "(no code)", _ADDRESS.sub("(address)", words))
+    if reply.hidden:
+        code, words = code.replace(reply.hidden, "(key)"), words.replace(reply.hidden, "(key)")
+    return Failure(reply.status, code or "(no code)", _ADDRESS.sub("(address)", words), "data" in fields)
 
 
 def read_payload(endpoint: str, reply: RawReply) -> dict[str, Any]:
@@ -109,12 +117,12 @@ def placed_order_id(endpoint: str, reply: RawReply) -> str:
     except MalformedReply as exc:
         raise OutcomeUnknown(f"unreadable answer: {exc}") from None
     if isinstance(opened, Failure):
-        if refuses_place(opened.code):
+        if refuses_place(opened.code) and not opened.has_data:
             raise Rejected(opened.code, opened.message)
         raise OutcomeUnknown(f"{opened.code}: {opened.message}")
     order_id = opened.get("data")
     if isinstance(order_id, int) and not isinstance(order_id, bool):
         order_id = str(order_id)
-    if not isinstance(order_id, str) or not (order_id.isascii() and order_id.isdecimal()) or not int(order_id):
+    if not isinstance(order_id, str) or not _ORDER_ID.fullmatch(order_id):
         raise OutcomeUnknown("accepted without a usable order id")
     return order_id

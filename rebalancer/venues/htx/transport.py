@@ -7,7 +7,8 @@ So its loggers are cut here, and its exceptions never become the cause of ours.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,8 @@ CONNECT_S, READ_S, WRITE_S, POOL_S = 5.0, 10.0, 10.0, 5.0
 DEADLINE_S = 20.0  # of a whole read, however slowly it drips
 PLACE_DEADLINE_S = 10.0
 CONNECTIONS = 16
+PIECE_BYTES = 1024 * 1024
+COUNT_DIGITS_MAX = 9
 REMAIN_HEADER = "X-HB-RateLimit-Requests-Remain"
 
 # Proof that no byte of a request left: the connection was never there. Everything else may have been delivered.
@@ -45,6 +48,38 @@ class _Tracer:
             self.writing = True
 
 
+def _forget_location(response: httpx.Response) -> None:
+    """Keep httpx from reading where a redirect leads: what fails there looks like a request that never left."""
+    response.headers.pop("location", None)
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= COUNT_DIGITS_MAX else None
+
+
+def _unpacked(response: httpx.Response) -> Iterator[bytes]:
+    """Yield a body as it comes; a compressed one in bounded pieces, for a few bytes can unpack to gigabytes."""
+    if response.is_stream_consumed:  # the in-process exchange answers at once
+        yield response.content
+        return
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding in {"", "identity"}:
+        yield from response.iter_raw()
+        return
+    if encoding != "gzip":
+        raise Unavailable("answer in an encoding that was not asked for")
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # with the header of gzip
+    try:
+        for packed in response.iter_raw():
+            yield unpacker.decompress(packed, PIECE_BYTES)
+            while unpacker.unconsumed_tail:
+                yield unpacker.decompress(unpacker.unconsumed_tail, PIECE_BYTES)
+    except zlib.error:
+        raise Unavailable("answer that cannot be unpacked") from None
+    if not unpacker.eof or unpacker.unused_data:
+        raise Unavailable("answer that does not end where its packing does")
+
+
 class HttpTransport:
     """Pooled connections for reads, and one of its own for each place call.
 
@@ -65,7 +100,8 @@ class HttpTransport:
             follow_redirects=False,
             timeout=httpx.Timeout(connect=CONNECT_S, read=READ_S, write=WRITE_S, pool=POOL_S),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            headers={"User-Agent": "rebalancer", "Accept": "application/json"},
+            headers={"User-Agent": "rebalancer", "Accept": "application/json", "Accept-Encoding": "gzip"},
+            event_hooks={"response": [_forget_location]},
         )
 
     def get(self, url: str, *, fresh: bool = False) -> RawReply:
@@ -76,7 +112,7 @@ class HttpTransport:
         client = self._fresh_orders_client() if fresh else self._reads
         try:
             return self._exchange(client, httpx.Request("GET", url, headers=client.headers), DEADLINE_S, _Tracer())
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as exc:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, ValueError) as exc:
             raise Unavailable(f"network: {type(exc).__name__}") from None
 
     def post_once(self, url: str, body: bytes) -> RawReply:
@@ -91,7 +127,7 @@ class HttpTransport:
             if not tracer.writing:
                 raise NotSent(f"no connection: {type(exc).__name__}") from None
             raise OutcomeUnknown(f"network: {type(exc).__name__}") from None
-        except (httpx.HTTPError, httpx.StreamError, httpx.CookieConflict) as exc:
+        except (httpx.HTTPError, httpx.StreamError, httpx.CookieConflict, ValueError) as exc:
             raise OutcomeUnknown(f"network: {type(exc).__name__}") from None
         except httpx.InvalidURL as exc:
             raise NotSent(f"no request: {type(exc).__name__}") from None
@@ -107,16 +143,15 @@ class HttpTransport:
         response = client.send(request, stream=True)
         try:
             body = bytearray()
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > BODY_BYTES_MAX:
+            for chunk in _unpacked(response):
+                if len(body) + len(chunk) > BODY_BYTES_MAX:
                     raise Unavailable(f"answer larger than {BODY_BYTES_MAX} bytes")
+                body += chunk
                 if self._clock.monotonic_s() > until:
                     raise Unavailable(f"answer not complete after {deadline_s:g} s")
         finally:
             response.close()
-        remaining = response.headers.get(REMAIN_HEADER, "")
-        return RawReply(response.status_code, bytes(body), int(remaining) if remaining.isdecimal() else None)
+        return RawReply(response.status_code, bytes(body), _count(response.headers.get(REMAIN_HEADER, "")))
 
     def _fresh_orders_client(self) -> httpx.Client:
         if self._orders is not None:

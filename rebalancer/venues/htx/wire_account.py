@@ -14,7 +14,7 @@ from rebalancer.venues.htx.decode import Fields
 def parse_accounts(payload: dict[str, Any]) -> tuple[Account, ...]:
     """Return the user's accounts (`/v1/account/accounts`)."""
     rows = [Fields("accounts.data", row) for row in Fields("accounts", payload).rows("data")]
-    return tuple(Account(str(row.whole("id")), row.text("type"), row.text("state") == "working") for row in rows)
+    return tuple(Account(str(row.whole("id")), row.word("type"), row.word("state") == "working") for row in rows)
 
 
 def parse_balances(account_id: str, payload: dict[str, Any], codes: CodeMap) -> dict[str, Balance]:
@@ -27,16 +27,16 @@ def parse_balances(account_id: str, payload: dict[str, Any], codes: CodeMap) -> 
     data = Fields("balance", payload).below("data")
     if str(data.whole("id")) != account_id:
         raise MalformedReply(f"balance: asked for account {account_id}, answered for another")
-    if data.text("type") != "spot":
+    if data.word("type") != "spot":
         raise MalformedReply("balance: not a spot account")
     free: dict[str, Decimal] = {}
     locked: dict[str, Decimal] = {}
     for raw in data.rows("list"):
         row = Fields("balance.list", raw)
-        side = {"trade": free, "frozen": locked}.get(row.text("type"))
+        side = {"trade": free, "frozen": locked}.get(row.word("type"))
         if side is None:
             continue
-        currency = row.text("currency")
+        currency = row.word("currency")
         if currency in side:
             raise MalformedReply(f"balance: {currency} has two rows of one type")
         side[currency] = row.not_negative("balance")
@@ -44,6 +44,8 @@ def parse_balances(account_id: str, payload: dict[str, Any], codes: CodeMap) -> 
         odd = min(free.keys() ^ locked.keys())
         raise MalformedReply(f"balance: {odd} has only one of its rows `trade` and `frozen`")
     assets = {codes.asset_of(currency): currency for currency in free}
+    if len(assets) != len(free):
+        raise MalformedReply("balance: two currencies have one name")
     return {asset: Balance(asset, free[currency], locked[currency]) for asset, currency in assets.items()}
 
 
@@ -61,7 +63,7 @@ def parse_key_info(payload: dict[str, Any], access_key: str) -> KeyInfo:
         row = Fields("api-key.data", raw)
         if row.text("accessKey") != access_key:
             continue
-        rights = {right.strip() for right in row.text("permission").split(",")}
+        rights = {right.strip() for right in row.word("permission").split(",")}
         days = row.whole("validDays")
         return KeyInfo(
             can_read="readOnly" in rights,

@@ -55,11 +55,11 @@ def parse_rules(payload: dict[str, Any], codes: CodeMap) -> dict[str, MarketRule
 
 def _rules_of(row: Fields, codes: CodeMap) -> MarketRules:
     return MarketRules(
-        symbol=row.text("symbol"),
-        base=codes.asset_of(row.text("bc")),
-        quote=codes.asset_of(row.text("qc")),
-        online=row.text("state") == "online",
-        api_enabled=row.text("at") == "enabled",
+        symbol=row.word("symbol"),
+        base=codes.asset_of(row.word("bc")),
+        quote=codes.asset_of(row.word("qc")),
+        online=row.word("state") == "online",
+        api_enabled=row.word("at") == "enabled",
         tick_size=_step(row, "pp"),
         lot_size=_step(row, "ap"),
         quote_step=_step(row, "vp"),
@@ -84,9 +84,13 @@ def parse_tickers(payload: dict[str, Any]) -> dict[str, Ticker]:
     The list holds index symbols and halted pairs without prices: those have no ticker here, never one of zero.
     """
     made: dict[str, Ticker] = {}
+    seen: set[str] = set()
     for row in Fields("tickers", payload).rows("data"):
         fields = Fields("tickers.data", row)
-        symbol = fields.text("symbol")
+        symbol = fields.word("symbol")
+        if symbol in seen:
+            raise MalformedReply(f"tickers: {symbol} is listed twice")
+        seen.add(symbol)
         try:
             made[symbol] = Ticker(
                 symbol,
@@ -133,5 +137,8 @@ def parse_fee_rates(payload: dict[str, Any]) -> Mapping[str, FeeRate]:
         rate = max(fields.not_negative("takerFeeRate"), fields.not_negative("actualTakerRate"))
         if rate >= 1:
             raise MalformedReply(f"fee-rate: a taker rate of {rate}")
-        made[fields.text("symbol")] = FeeRate(fields.text("symbol"), rate)
+        symbol = fields.word("symbol")
+        if symbol in made:
+            raise MalformedReply(f"fee-rate: {symbol} is listed twice")
+        made[symbol] = FeeRate(symbol, rate)
     return made

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rebalancer.core.model import Fill, Order, OrderState, PlaceRequest, Side
-from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount, parse_decimal, plain
+from rebalancer.core.money import BaseAmount, QuoteAmount, parse_decimal, plain
 from rebalancer.errors import MalformedReply
 from rebalancer.venues.htx.codes_map import CodeMap
 from rebalancer.venues.htx.decode import Fields
@@ -76,16 +76,16 @@ def read_place_body(body: bytes) -> WireOrder:
 def parse_order(endpoint: str, payload: object) -> Order:
     """Return one order, in the shape of details (`field-*`) or of lists (`filled-*`), old padding or new."""
     row = Fields(endpoint, payload)
-    kind = row.text("type")
+    kind = row.word("type")
     side, _, style = kind.partition("-")
     if side not in {"buy", "sell"}:
         raise MalformedReply(f"{endpoint}: order type {kind!r}")
-    state_text = row.text("state")
+    state_text = row.word("state")
     return Order(
         venue_order_id=str(row.whole("id")),
         client_order_id=row.label("client-order-id"),
         account_id=str(row.whole("account-id")),
-        symbol=row.text("symbol"),
+        symbol=row.word("symbol"),
         side=Side(side),
         is_market=style == "market",
         requested=row.not_negative("amount"),
@@ -108,29 +108,36 @@ def parse_orders(endpoint: str, payload: dict[str, Any]) -> tuple[Order, ...]:
 
 
 def parse_fills(payload: dict[str, Any], codes: CodeMap) -> tuple[Fill, ...]:
-    """Return match results; a fee paid in another coin (HTX, points) stands in `deducted`, and may still be ongoing."""
+    """Return match results; a fee paid in another coin (HTX, points) stands in `deducted`, and may still be ongoing.
+
+    A fee without its coin is malformed: it could only be booked as none.
+    """
     return tuple(
         _fill_of(Fields("matchresults.data", row), codes) for row in Fields("matchresults", payload).rows("data")
     )
 
 
 def _fill_of(row: Fields, codes: CodeMap) -> Fill:
-    kind = row.text("type")
-    deducted = row.not_negative("filled-points") if "filled-points" in row else ZERO
+    kind = row.word("type")
+    fee, deducted = row.decimal("filled-fees"), row.not_negative("filled-points")
     return Fill(
         fill_id=str(row.whole("id")),
         venue_order_id=str(row.whole("order-id")),
-        symbol=row.text("symbol"),
+        symbol=row.word("symbol"),
         side=Side(kind.partition("-")[0]) if kind.startswith(("buy-", "sell-")) else _odd_type(kind),
         price=row.positive("price"),
         quantity=row.positive("filled-amount"),
-        fee=row.decimal("filled-fees"),
-        fee_asset=codes.asset_of(row.label("fee-currency")) if row.label("fee-currency") else "",
+        fee=fee,
+        fee_asset=_coin(row, "fee-currency", codes, needed=bool(fee)),
         deducted=deducted,
-        deducted_asset=codes.asset_of(row.label("fee-deduct-currency")) if row.label("fee-deduct-currency") else "",
+        deducted_asset=_coin(row, "fee-deduct-currency", codes, needed=bool(deducted)),
         settled=(row.label("fee-deduct-state") or "done") == "done",
         filled_at=row.moment("created-at"),
     )
+
+
+def _coin(row: Fields, name: str, codes: CodeMap, *, needed: bool) -> str:
+    return codes.asset_of(row.word(name)) if needed or row.label(name) else ""
 
 
 def _odd_type(kind: str) -> Side:
