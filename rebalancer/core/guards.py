@@ -78,7 +78,7 @@ def _check_quote(snapshot: Snapshot, rules: MarketRules, book: Book | None, tick
         yield Denial(Deny.QUOTE_CROSSED, f"the book of {symbol} is crossed: bid {bid}, ask {ask}", asset)
         return
     age = snapshot.taken_at - book.quoted_at
-    if age > timedelta(seconds=BOOK_AGE_MAX_S):
+    if abs(age) > timedelta(seconds=BOOK_AGE_MAX_S):  # one from the future is no fresher
         shown = f"{age.total_seconds():.0f} s"
         yield Denial(Deny.QUOTE_STALE, f"the book of {symbol} is {shown} old", asset, f"{BOOK_AGE_MAX_S} s", shown)
     yield from _beyond(Deny.SPREAD_TOO_WIDE, asset, f"the spread of {symbol}", (ask - bid) / mid, SPREAD_MAX)

@@ -78,6 +78,8 @@ def _merged(first: Outcome, more: Outcome, max_slippage_bps: Decimal) -> Outcome
     cuts = {cut.wish.asset: cut for cut in first.cuts}
     for cut in more.cuts:
         before = cuts.get(cut.wish.asset)
+        if before is not None and before.wish.side is not cut.wish.side:
+            return None  # a fee so large that the trade itself would be traded back
         cuts[cut.wish.asset] = cut if before is None else _sum(before, cut)
     if any(cut.walk.exhausted or cut.walk.slippage_bps > max_slippage_bps for cut in cuts.values()):
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from rebalancer.errors import JournalError
@@ -44,6 +46,21 @@ def require_not_emptied(path: Path) -> None:
         raise JournalError(
             f"{path}: row 1 is missing, the file is empty; restore a backup, or delete the file to begin a new one"
         )
+
+
+def make_new(path: Path) -> None:
+    """Put a new journal in its place whole: a first start that dies half-way leaves nothing there to be refused."""
+    beside = path.with_name(f".{path.name}.new")
+    for left_over in (beside, *(beside.with_name(beside.name + ending) for ending in ("-journal", "-wal", "-shm"))):
+        left_over.unlink(missing_ok=True)
+    with closing(connect(str(beside))) as database:
+        prepare(database, str(beside))
+    beside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def prepare(database: sqlite3.Connection, place: str) -> None:

@@ -77,10 +77,12 @@ class Journal:
         schema.require_not_emptied(Path(path))
         with ExitStack() as on_failure:
             try:
+                if connect is schema.connect and str(path) != ":memory:" and not Path(path).exists():
+                    schema.make_new(Path(path))
                 database = connect(str(path))
                 on_failure.callback(database.close)
                 schema.prepare(database, str(path))
-            except sqlite3.Error as exc:
+            except (sqlite3.Error, OSError) as exc:
                 raise JournalError(f"{path}: cannot be opened as a journal: {exc}") from exc
             journal = cls(database, clock, str(path), checkpoint_rows=checkpoint_rows)
             journal._chain = proof.prove_tail(database, str(path))

@@ -83,6 +83,12 @@ def test_a_figure_out_of_all_proportion_is_malformed(figure: bytes) -> None:
     assert type(hear("balance", body)) is MalformedReply
 
 
+@pytest.mark.parametrize("rate", [b"0.0501", b"0.702", b"1", b"-0.002"])
+def test_a_fee_that_nobody_takes_is_malformed(rate: bytes) -> None:
+    body = edited("fee-rate", b'"actualTakerRate":"0.002"', b'"actualTakerRate":"' + rate + b'"')
+    assert type(hear("fee-rate", body)) is MalformedReply
+
+
 def test_two_currencies_that_would_be_one_asset_are_malformed() -> None:
     body = shape_of("balance").body.replace(b'"currency":"eth"', b'"currency":"BTC"')
     assert type(hear("balance", body)) is MalformedReply

@@ -217,3 +217,12 @@ def test_a_foreign_database_is_not_even_turned_into_another_journal_mode(tmp_pat
 def test_a_folder_that_is_not_there_is_a_journal_error(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="cannot be opened"):
         Journal.open(tmp_path / "missing" / "journal.db", FakeClock())
+
+
+def test_a_first_start_that_dies_half_way_leaves_nothing_that_the_next_would_refuse(tmp_path: Path) -> None:
+    """The tables are made beside the place, and what a dead start left there is made anew."""
+    (tmp_path / ".journal.db.new").write_bytes(b"")
+    (tmp_path / ".journal.db.new-wal").write_bytes(b"half a page")
+    with Journal.open(tmp_path / "journal.db", FakeClock()) as journal:
+        assert journal.last_seq == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.db"]

@@ -21,7 +21,7 @@ from rebalancer.errors import JournalError
 from rebalancer.journal.rows import Kind
 from rebalancer.journal.store import Journal
 from rebalancer.service.clock import SystemClock
-from rebalancer.simulator.exchange import PLACE_PATH, Exchange
+from rebalancer.simulator.exchange import PLACE_PATH, Exchange, ExchangeOptions
 from rebalancer.simulator.http import Request, Response
 from rebalancer.simulator.market import Market
 from rebalancer.simulator.server import Server, listen
@@ -114,7 +114,9 @@ class World:
         self.home.targets.write_text(TARGETS, encoding="utf-8")
         self.clock = LateClock()
         anchor_ms = int(self.clock.now().timestamp() * 1000)
-        self.exchange = WatchingExchange(Market(seed=7, anchor_ms=anchor_ms, still=True, listing=LISTING, dust=3))
+        market = Market(seed=7, anchor_ms=anchor_ms, still=True, listing=LISTING, dust=3)
+        # Executed at once, so that an order is looked at once, and a cycle always passes the same boundaries.
+        self.exchange = WatchingExchange(market, options=ExchangeOptions(execution_delay_ms=0))
         self.exchange.journal_path, self.exchange.arrived, self.exchange.unwritten = self.journal_path, Counter(), []
         self.user = self.exchange.add_user(ACCESS_KEY, SECRET_KEY, BALANCES)
 

@@ -15,6 +15,7 @@ from rebalancer.venues.htx.codes_map import CodeMap
 from rebalancer.venues.htx.decode import Fields
 
 DIGITS_MAX = 18  # decimals of any HTX figure
+TAKER_RATE_MAX = Decimal("0.05")  # HTX's dearest pairs take a tenth of it; far beyond, no plan can be trusted
 
 
 def parse_server_time(payload: dict[str, Any]) -> datetime:
@@ -135,7 +136,7 @@ def parse_fee_rates(payload: dict[str, Any]) -> Mapping[str, FeeRate]:
     for row in Fields("fee-rate", payload).rows("data"):
         fields = Fields("fee-rate.data", row)
         rate = max(fields.not_negative("takerFeeRate"), fields.not_negative("actualTakerRate"))
-        if rate >= 1:
+        if rate > TAKER_RATE_MAX:
             raise MalformedReply(f"fee-rate: a taker rate of {rate}")
         symbol = fields.word("symbol")
         if symbol in made:
