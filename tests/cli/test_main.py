@@ -26,6 +26,7 @@ COMMANDS = [(), *((verb,) for verb in VERBS), *(("targets", verb) for verb in TA
 def test_help_fits_the_terminal_and_says_the_usage_first(owner: Owner, words: tuple[str, ...]) -> None:
     long, short = owner.say(*words, "--help"), owner.say(*words, "-h")
     assert long.code == Exit.DONE and long.out.startswith(" ".join(("Usage: rebalancer", *words)))
+    assert (short.code, short.err) == (Exit.DONE, "")
     assert long.out == short.out
     # A command to be copied stays in one piece.
     assert [line for line in long.out.splitlines() if len(line) > 80 and not line.startswith("    rebalancer ")] == []
