@@ -77,7 +77,6 @@ def _nothing_checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         (envelope, "refuses_place", lambda _code: True, "place", "error_envelope"),
         (envelope, "_ORDER_ID", re.compile(".*"), "place", "no_number_in_text"),
         (decode, "_OURS", re.compile("(?!)"), "tickers", "error_envelope"),
-        (transport, "_forget_location", lambda _response: None, "place", "redirect_to_nowhere"),
     ],
     ids=[
         "absent is zero",
@@ -86,18 +85,32 @@ def _nothing_checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         "any code refuses",
         "any order id",
         "a URL is told",
-        "redirect",
     ],
 )
 def test_the_judge_notices_a_weaker_client(
     monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, weaker: Any, endpoint: str, mutation: str
 ) -> None:
     monkeypatch.setattr(owner, name, weaker)
+    with pytest.raises(Violation):
+        hear_many(endpoint, mutation)
+
+
+def hear_many(endpoint: str, mutation: str) -> None:
     here = Court()
     shape = next(shape for shape in here.shapes if shape.endpoint == endpoint)
     made = (MUTATIONS[mutation](random.Random(seed), endpoint, shape.body) for seed in range(1000))
+    _ = [here.hear(shape, hostile) for hostile in made if hostile is not None]
+
+
+def test_a_redirect_to_nowhere_proves_nothing_by_either_of_two_protections(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as one:
+        one.setattr(transport, "_forget_location", lambda _response: None)
+        hear_many("place", "redirect_to_nowhere")
+    monkeypatch.setattr(transport._Tracer, "__call__", lambda *_: None)
+    hear_many("place", "redirect_to_nowhere")
+    monkeypatch.setattr(transport, "_forget_location", lambda _response: None)
     with pytest.raises(Violation):
-        _ = [here.hear(shape, hostile) for hostile in made if hostile is not None]
+        hear_many("place", "redirect_to_nowhere")
 
 
 def _bitcoin_unreadable(_rng: random.Random, _endpoint: str, body: bytes) -> Hostile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 import subprocess
 import time
@@ -20,7 +21,9 @@ from tests.kills.world import World, copied_journal
 
 RUNS_MAX = 8
 TRIES = 4
-BY_CHANCE = "connect for reads"  # a round of reads opens as many connections as it happens to need
+LEGS = 3
+# A round of reads opens as many connections as it happens to need, and a busy machine asks for an order again.
+BY_CHANCE = re.compile(rf"connect for reads|GET /v1/order/\S+ #(?!([1-{LEGS}]): )")
 ABSENCE_S, APART_S = 425.0, 35.0  # until absence can be proven, and between the two answers that it needs
 UNKNOWN = "outcome_unknown"
 SETTLED = {"done", "within_bands"}
@@ -54,8 +57,8 @@ class Outcome:
 
     @property
     def missed(self) -> bool:
-        """Return whether the boundary should have come up: which read opens a connection is a matter of chance."""
-        return not self.reached and not self.plan.boundary.startswith(BY_CHANCE)
+        """Return whether the boundary should have come up and did not; some are a matter of chance."""
+        return not self.reached and not BY_CHANCE.match(self.plan.boundary)
 
     @property
     def replay(self) -> str:

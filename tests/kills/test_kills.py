@@ -70,3 +70,11 @@ def test_a_run_told_to_stop_sends_no_more_closes_its_plan_and_ends_by_itself() -
     outcomes = drill_all([Plan(name, "SIGTERM") for name in names], JOBS)
     assert_all_is_well(outcomes)
     assert_all_is_well([*drill_all([Plan(EVER_STOPPED[2], "SIGINT")], 1)])
+
+
+def test_only_what_a_busy_machine_may_do_once_more_need_not_come_up() -> None:
+    missed = {name for name in boundaries() if Outcome(Plan(name)).missed}
+    assert {f"GET /v1/order/orders/* #{leg}: before its first byte" for leg in (1, 2, 3)} <= missed
+    assert not any("#4" in name or "#5" in name for name in missed if name.startswith("GET /v1/order/"))
+    assert not any(name.startswith("connect for reads") for name in missed)
+    assert len(missed) > 0.8 * len(boundaries())

@@ -27,8 +27,15 @@ PIECE_BYTES = 1024 * 1024
 COUNT_DIGITS_MAX = 9
 REMAIN_HEADER = "X-HB-RateLimit-Requests-Remain"
 
-# Proof that no byte of a request left: the connection was never there. Everything else may have been delivered.
-NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+# Before the first byte, proof that none left: there was no connection, or nowhere to connect to. Everything else,
+# and each of these after it (a redirect to nowhere), may have been delivered.
+NEVER_CONNECTED = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
 
 for _name in ("httpx", "httpcore"):
     _logger = logging.getLogger(_name)
@@ -129,8 +136,6 @@ class HttpTransport:
             raise OutcomeUnknown(f"network: {type(exc).__name__}") from None
         except (httpx.HTTPError, httpx.StreamError, httpx.CookieConflict, ValueError) as exc:
             raise OutcomeUnknown(f"network: {type(exc).__name__}") from None
-        except httpx.InvalidURL as exc:
-            raise NotSent(f"no request: {type(exc).__name__}") from None
         except Unavailable as exc:  # deadline or size, raised below while reading an answer
             raise OutcomeUnknown(str(exc)) from None
 

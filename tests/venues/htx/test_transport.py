@@ -67,8 +67,7 @@ def test_every_httpx_error_of_a_place_call_is_unknown_or_proven_unsent(
     transport = Raising(make(kind), after_first_byte=after_first_byte)
     with HttpTransport(clock=FakeClock(), transport=transport) as http, pytest.raises(VenueError) as caught:
         http.post_once(URL, b"{}")
-    never = issubclass(kind, (*NEVER_CONNECTED, httpx.InvalidURL))
-    proven = never and (not after_first_byte or kind is httpx.InvalidURL)
+    proven = issubclass(kind, NEVER_CONNECTED) and not after_first_byte
     assert type(caught.value) is (NotSent if proven else OutcomeUnknown)
     assert transport.calls == 1, "a place call was repeated"
     assert_clean(caught.value)
