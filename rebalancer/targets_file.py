@@ -15,7 +15,16 @@ from cronsim import CronSim, CronSimError
 
 from rebalancer.core.canonical import canonical
 from rebalancer.core.money import HUNDRED, ZERO, plain
-from rebalancer.core.targets import BandPolicy, BandRule, Limits, Schedule, Targets
+from rebalancer.core.targets import (
+    BandPolicy,
+    BandRule,
+    Limits,
+    OrderPolicy,
+    OrderType,
+    Route,
+    Schedule,
+    Targets,
+)
 from rebalancer.errors import ConfigError
 from rebalancer.targets_check import NOT_YET, Check, as_decimal, near, too_fine, unknown_key
 from rebalancer.toml_text import decode, line_numbers, loads, read_bytes, show
@@ -72,13 +81,11 @@ def _parse(check: Check) -> Targets | None:
     quote = _quote(check, weights)
     codes = _codes(check)
     schedule, bands, limits = _schedule(check), _bands(check), _limits(check)
-    check.table("orders")
-    check.word("orders", "order_type", "market", {"market": True, "ioc": False})
-    check.word("orders", "route", "quote", {"quote": True, "direct": False})
+    orders = _orders(check)
     if check.problems:
         return None
     digest = hashlib.sha256(canonical(data).encode()).hexdigest()
-    return Targets(quote, weights, digest, schedule, bands, limits, codes)
+    return Targets(quote, weights, digest, schedule, bands, limits, orders, codes)
 
 
 def _version(check: Check) -> None:
@@ -213,6 +220,13 @@ def _bands(check: Check) -> BandPolicy:
         check.wrong(("bands", "floor"), f"floor {plain(floor)} is above cap {plain(cap)}")
     destination = check.number("bands", "destination", default.destination, 0, 1, "(0 target, 1 edge of the band)")
     return BandPolicy(rule, k, floor, cap, destination)
+
+
+def _orders(check: Check) -> OrderPolicy:
+    check.table("orders")
+    order_type = check.word("orders", "order_type", OrderType.MARKET, {OrderType.MARKET: True, OrderType.IOC: False})
+    route = check.word("orders", "route", Route.QUOTE, {Route.QUOTE: True, Route.DIRECT: False})
+    return OrderPolicy(OrderType(order_type), Route(route))
 
 
 def _limits(check: Check) -> Limits:

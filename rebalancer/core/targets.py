@@ -55,6 +55,28 @@ class Limits:
     max_slippage_bps: Decimal = Decimal(50)
 
 
+class OrderType(StrEnum):
+    """What is sent: a market order, or an immediate-or-cancel order with a price collar."""
+
+    MARKET = "market"
+    IOC = "ioc"
+
+
+class Route(StrEnum):
+    """Over which pairs: always against the quote coin, or directly where that is cheaper."""
+
+    QUOTE = "quote"
+    DIRECT = "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPolicy:
+    """How the amounts of a plan become orders."""
+
+    order_type: OrderType = OrderType.MARKET
+    route: Route = Route.QUOTE
+
+
 @dataclass(frozen=True, slots=True)
 class Targets:
     """The owner's file, checked: weights are percent, sum to exactly 100 and keep the file's order.
@@ -68,6 +90,7 @@ class Targets:
     schedule: Schedule = field(default_factory=Schedule)
     bands: BandPolicy = field(default_factory=BandPolicy)
     limits: Limits = field(default_factory=Limits)
+    orders: OrderPolicy = field(default_factory=OrderPolicy)
     codes: Mapping[str, str] = field(default_factory=dict)  # asset -> HTX's currency code where it differs
 
     def __post_init__(self) -> None:
