@@ -29,8 +29,9 @@ def run_chunk(first: int, count: int) -> tuple[Tally, list[str]]:
     for seed in range(first, first + count):
         try:
             tally.add(run_episode(seed)[0])
-        except Violation as exc:
-            violations.append(f"{exc}\n    replay: python -m tests.simulation --replay {seed}")
+        except Exception as exc:  # noqa: BLE001  # a violation says what was broken; anything else that gets out is a defect too
+            text = str(exc) if isinstance(exc, Violation) else f"{type(exc).__name__}: {exc}"
+            violations.append(f"{text}\n    replay: python -m tests.simulation --replay {seed}")
     return tally, violations
 
 
