@@ -9,7 +9,7 @@ from rebalancer.errors import JournalError
 from rebalancer.journal.chain import Chain, is_bound
 from rebalancer.journal.checkpoint import is_readable
 from rebalancer.journal.fold import IMPOSSIBLE
-from rebalancer.journal.rows import Kind, Row
+from rebalancer.journal.rows import Kind, Row, hash_of
 
 COLUMNS = "seq, run_id, intent_seq, kind, payload, t_wall, t_exch, prev_hash, hash, fence"
 _REMEDY = "restore a backup or move the file away"
@@ -29,6 +29,22 @@ def select(
     for found in database.execute(query, tuple(values)):
         seq, run, intent_seq, kind, *rest = found
         yield Row(seq, run, intent_seq, Kind(kind), *rest)
+
+
+def each_whole(rows: Iterator[Row], place: str) -> Iterator[Row]:
+    """Yield rows that agree with their own hash: what a start believed behind its checkpoint is shown only if whole.
+
+    Raises JournalError that names the first that is not.
+    """
+    seen = 0
+    try:
+        for row in rows:
+            seen = row.seq
+            if hash_of(row) != row.hash:
+                raise _broken(place, row.seq)
+            yield row
+    except _UNREADABLE as exc:
+        raise JournalError(f"{place}: the row after {seen} cannot be read ({exc}); {_REMEDY}") from exc
 
 
 def prove_all(database: sqlite3.Connection, place: str) -> Chain:

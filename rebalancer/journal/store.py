@@ -202,7 +202,7 @@ class Journal:
         return self.last_seq
 
     def rows(self, *, after_seq: int = 0, kinds: Collection[Kind] = (), run_id: str = "") -> Iterator[Row]:
-        """Yield rows in order, all that `state` holds or those of some kinds or of one run."""
+        """Yield rows in order, all that `state` holds or those of some kinds or of one run, each held to its hash."""
         where: list[str] = ["seq > ? AND seq <= ?"]
         values: list[str | int] = [after_seq, self.last_seq]
         if kinds:
@@ -211,7 +211,7 @@ class Journal:
         if run_id:
             where.append("run_id = ?")
             values.append(run_id)
-        yield from proof.select(self._database, " AND ".join(where), values)
+        yield from proof.each_whole(proof.select(self._database, " AND ".join(where), values), self._place)
 
     def attempts(self, schedule_id: str, slot: datetime) -> int:
         """Return how many runs this slot already had."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from rebalancer.errors import JournalError
+from rebalancer.journal.queries import recent_runs
 from rebalancer.journal.rows import Kind
 from rebalancer.journal.store import Journal
 from tests.journal.sealing import forged, long_journal, rewrite, seals
@@ -33,6 +34,30 @@ def test_a_start_does_not_look_behind_the_last_checkpoint_and_the_deep_check_doe
         assert replace(journal.state, fence=0, nonce="") == state
         with pytest.raises(JournalError, match="row 5 was changed"):
             journal.verify()
+
+
+@pytest.mark.parametrize("text", ['{"mode": "live"}', "{", "\x00"])
+def test_a_row_behind_the_last_checkpoint_that_was_changed_is_named_and_never_shown(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "journal.db"
+    first = next(row for row in long_journal(path) if row.kind is Kind.RUN)
+    rewrite(path, replace(first, payload_text=text))
+    with Journal.open_to_read(path, FakeClock()) as journal:
+        with pytest.raises(JournalError, match=f"row {first.seq} was changed or is missing; restore"):
+            recent_runs(journal, 100_000)
+        assert [row.seq for row in journal.rows(after_seq=first.seq)] == [*range(first.seq + 1, journal.last_seq + 1)]
+
+
+def test_a_row_of_no_known_kind_behind_the_last_checkpoint_is_damage_and_no_crash(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    long_journal(path)
+    rewrite(path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE journal SET kind = 'NOTHING' WHERE seq = 4")
+    with (
+        Journal.open_to_read(path, FakeClock()) as journal,
+        pytest.raises(JournalError, match="the row after 3 cannot"),
+    ):
+        list(journal.rows())
 
 
 def test_a_change_from_the_row_before_the_last_checkpoint_on_stops_a_start(tmp_path: Path) -> None:
