@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from rebalancer.core.plan_json import PlanHeader
     from rebalancer.settings import Settings
 
-FORMATS = ("text", "json", "csv", "md")
+FORMATS = ("text", "json", "csv", "md", "html")
 
 
-@click.command(epilog="\b\nExamples:\n  rebalancer plan\n  rebalancer plan --format md --output report.md")
+@click.command(epilog="\b\nExamples:\n  rebalancer plan\n  rebalancer plan --format html --output report.html")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Of the report.")
 @click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead of stdout.")
@@ -106,6 +106,10 @@ def render(plan: Plan, header: PlanHeader, form: str, *, colour: bool) -> str:
             from rebalancer.report.tables import plan_markdown  # noqa: PLC0415
 
             return plan_markdown(plan, header)
+        case "html":
+            from rebalancer.report.html import plan_html  # noqa: PLC0415
+
+            return plan_html(plan, header)
     from rebalancer.report.text import plan_text  # noqa: PLC0415
 
     return plan_text(plan, header, colour=colour)

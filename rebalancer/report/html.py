@@ -1,0 +1,93 @@
+"""The plan as one HTML file that opens offline, prints on A4 and needs no script. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rebalancer.core.plan import AssetLine, Plan
+from rebalancer.core.plan_json import PlanHeader
+from rebalancer.report.text import leg_words
+from rebalancer.report.words import amount, closing, money, percent, printable, signed_points
+
+SPAN = Decimal(2)  # a drift bar shows twice the band on either side of the target
+WIDTH = Decimal(200)  # of a drift bar, in its own units
+TINY = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True)
+class DriftBar:
+    """Where a weight stands against its band, in the units of the drawing, from 0 to 200."""
+
+    low: Decimal
+    high: Decimal
+    weight: Decimal
+    beyond: str  # "low" or "high" where the weight is outside the drawing
+    outside: bool
+
+
+def drift_bar(line: AssetLine) -> DriftBar:
+    """Return the drawing of a line: the target in the middle, its band around it, the weight where it is."""
+    half = max(line.band_high - line.target, line.target - line.band_low, TINY)
+
+    def place(weight: Decimal) -> Decimal:
+        return (WIDTH / 2 * (1 + (weight - line.target) / (half * SPAN))).quantize(Decimal("0.1"))
+
+    at = place(line.weight)
+    beyond = "low" if at < 0 else "high" if at > WIDTH else ""
+    inside = line.band_low <= line.weight <= line.band_high
+    clamped = min(max(at, Decimal(0)), WIDTH)
+    return DriftBar(place(line.band_low), place(line.band_high), clamped, beyond, not inside)
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates of this package, every value escaped and none ever missing."""
+    made = Environment(
+        loader=PackageLoader("rebalancer.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    words = (money, percent, signed_points, amount, printable, leg_words, drift_bar)
+    made.filters.update({word.__name__: word for word in words})
+    return made
+
+
+def plan_html(plan: Plan, header: PlanHeader) -> str:
+    """Return the report as one self-contained page."""
+    traded = {leg.asset for leg in plan.legs}
+    listed = {line.asset for line in plan.assets}
+    reasons = [(line.asset, line.reason) for line in plan.assets if line.asset not in traded]
+    reasons += [(skip.asset, skip.reason) for skip in plan.skips if skip.asset not in listed]
+    return (
+        environment()
+        .get_template("plan.html.j2")
+        .render(
+            plan=plan,
+            header=header,
+            closing=closing(plan, header.mode),
+            stays=[] if plan.denials else reasons,
+            after=weights_after(plan),
+            width=WIDTH,
+        )
+    )
+
+
+def weights_after(plan: Plan) -> Mapping[str, Decimal]:
+    """Return each asset's weight once every leg was filled at its mid less its fee; empty without legs."""
+    if not plan.legs:
+        return {}
+    values = {line.asset: line.value_quote for line in plan.assets}
+    for leg in plan.legs:
+        sign = 1 if leg.side == "buy" else -1
+        values[leg.asset] += sign * leg.notional_quote
+        values[plan.quote] -= sign * leg.notional_quote
+        values[leg.asset if leg.side == "buy" else plan.quote] -= leg.fee_quote
+    total = sum(values.values(), Decimal(0))
+    return {asset: value / total for asset, value in values.items()}
