@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.targets_file",
         "rebalancer.toml_text",
     ),
+    "rebalancer.targets_new": ("rebalancer.core.money", "rebalancer.targets_edit", "rebalancer.toml_text"),
     "rebalancer.settings": ("rebalancer.errors",),
     "rebalancer.logs": (),
     "rebalancer.sdnotify": (),

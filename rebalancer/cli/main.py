@@ -18,6 +18,7 @@ from rebalancer.errors import RebalancerError
 # From harmless to harmful; the text stands here so that `--help` imports no verb.
 VERBS: dict[str, str] = {
     "demo": "The whole job on an embedded exchange: no keys, no network, seconds.",
+    "init": "First steps: tries the key, proposes targets, writes the files.",
     "check": "Doctor: settings, clock, exchange, key rights, symbols, journal.",
     "prices": "Public market prices; needs no key.",
     "plan": "Dry-run report: what would be traded, and why.",
