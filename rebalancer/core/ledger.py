@@ -42,6 +42,24 @@ class Trades:
     notional_quote: Decimal = ZERO
     orders: int = 0
 
+    def plus(self, base: str, moved: Amounts, fees: Amounts, mids: Amounts) -> Trades:
+        """Return these and one more settled order: what it moved with its fees, and the decision mids of both coins.
+
+        An order whose coins have no mid any more is counted, and its cost left unknown.
+        """
+        without_fees = _sum(moved, fees)
+        traded = {asset: without_fees[asset] for asset in moved}
+        known = all(asset in mids for asset in traded)
+        slip = EXACT.minus(worth(traded, mids)) if known else ZERO
+        notional = EXACT.abs(EXACT.multiply(traded[base], mids[base])) if known else ZERO
+        return Trades(
+            changes=_sum(self.changes, moved),
+            fees=_sum(self.fees, fees),
+            slip_quote=EXACT.add(self.slip_quote, slip),
+            notional_quote=EXACT.add(self.notional_quote, notional),
+            orders=self.orders + 1,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Books:
@@ -52,6 +70,8 @@ class Books:
     prices: Amounts
     held: Amounts
     weights: Amounts
+    opening: Amounts
+    changes: Amounts  # by our own orders, fees included
     never: Amounts  # amounts of the shadow that never trades
     frictionless_quote: Decimal  # value of the shadow that is always at its targets and pays nothing
     flows: Amounts  # amounts that came (or went: below zero) by other hands than ours
@@ -72,6 +92,11 @@ class Books:
         """Return what they would be worth had nothing ever been traded."""
         return worth(self.never, self.prices)
 
+    def differing(self) -> dict[str, Decimal]:
+        """Return by how much opening, flows and our orders do not add up to what is held; empty in sound books."""
+        summed = _sum(_sum(self.opening, self.flows), self.changes)
+        return {a: left for a, held in self.held.items() if (left := EXACT.subtract(held, summed.get(a, ZERO)))}
+
 
 def worth(amounts: Amounts, prices: Amounts) -> Decimal:
     """Return the sum of amounts times prices; what has no price must not be there."""
@@ -89,6 +114,8 @@ def open_books(look: Look) -> Books:
         prices=look.prices,
         held=look.held,
         weights=look.weights,
+        opening=look.held,
+        changes={},
         never=look.held,
         frictionless_quote=worth(look.held, look.prices),
         flows={},
@@ -115,6 +142,8 @@ def next_books(books: Books, look: Look, trades: Trades) -> Books:
         prices=look.prices,
         held=look.held,
         weights=look.weights,
+        opening=books.opening,
+        changes=_sum(books.changes, {a: change for a, change in trades.changes.items() if a in books.held}),
         never=_never(books, look, came),
         frictionless_quote=EXACT.add(_grown(books, prices), came_quote),
         flows=_sum(books.flows, came),
@@ -156,7 +185,7 @@ def _grown(books: Books, prices: Amounts) -> Decimal:
     for asset, weight in books.weights.items():
         moved = EXACT.divide(prices[asset], books.prices[asset]) if asset in books.prices else ONE
         factor = EXACT.add(factor, EXACT.multiply(EXACT.divide(weight, HUNDRED), moved))
-    return EXACT.multiply(books.frictionless_quote, factor).quantize(DIGIT)
+    return EXACT.multiply(books.frictionless_quote, factor).quantize(DIGIT, context=EXACT)
 
 
 def _sum(first: Amounts, second: Amounts) -> dict[str, Decimal]:

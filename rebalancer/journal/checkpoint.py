@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from rebalancer.core.canonical import canonical, parse_moment
+from rebalancer.core.ledger import Books, Trades
 from rebalancer.core.model import Side
 from rebalancer.core.orders import IntentState
 from rebalancer.journal.records import Binding
@@ -17,7 +18,7 @@ from rebalancer.journal.state import Halt, IntentRecord, JournalState, Sent
 
 # Goes up with every change of what the state holds or of how the rows fold into it: a checkpoint of another format is
 # passed over, at the price of a fold from further back, and is not compared.
-FORMAT = 1
+FORMAT = 2
 Reader = Callable[[Any], Any]
 T = TypeVar("T")
 
@@ -31,6 +32,8 @@ def state_document(state: JournalState) -> dict[str, Any]:
         "intents": [asdict(record) for record in state.intents.values()],
         "halts": [asdict(halt) for halt in state.halts.values()],
         "sent": [asdict(sent) for sent in state.sent],
+        "books": None if state.books is None else asdict(state.books),
+        "since_books": asdict(state.since_books),
     }
 
 
@@ -78,6 +81,11 @@ def _sent(document: Mapping[str, Any]) -> Sent:
     return _read(Sent, document, {"key": _key, "at": parse_moment, "side": Side, "notional_quote": Decimal})
 
 
+def read_books(document: Mapping[str, Any]) -> Books:
+    """Return the books of a ledger row; ValueError when a part is missing or unknown."""
+    return _read(Books, document, _BOOKS)
+
+
 def _halt(document: Mapping[str, Any]) -> Halt:
     return _read(Halt, document, {})
 
@@ -102,6 +110,18 @@ _INTENT: Mapping[str, Reader] = {
     "not_found_at": lambda texts: tuple(map(parse_moment, texts)),
     "exchange_at": _optional(parse_moment),
 }
+_TRADES: Mapping[str, Reader] = {
+    "changes": _amounts,
+    "fees": _amounts,
+    "slip_quote": Decimal,
+    "notional_quote": Decimal,
+}
+_BOOKS: Mapping[str, Reader] = {
+    **_TRADES,
+    **dict.fromkeys(("at", "opened_at"), parse_moment),
+    **dict.fromkeys(("prices", "held", "weights", "opening", "never", "flows"), _amounts),
+    **dict.fromkeys(("frictionless_quote", "flows_quote", "fees_quote"), Decimal),
+}
 _STATE: Mapping[str, Reader] = {
     "binding": _optional(lambda document: _read(Binding, document, {})),
     "last_slots": _moments,
@@ -116,4 +136,6 @@ _STATE: Mapping[str, Reader] = {
     "mids_at": _optional(parse_moment),
     "totals": _amounts,
     "traded": _amounts,
+    "books": _optional(read_books),
+    "since_books": lambda document: _read(Trades, document, _TRADES),
 }

@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.canonical import parse_moment
+from rebalancer.core.ledger import Trades
 from rebalancer.core.model import Side
-from rebalancer.core.money import ZERO
+from rebalancer.core.money import ONE, ZERO
 from rebalancer.core.orders import Event, IntentState, move
+from rebalancer.journal.checkpoint import read_books
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Kind, Row
 from rebalancer.journal.state import DAY, Halt, IntentRecord, JournalState, Key, Sent, balance_changes
@@ -138,11 +140,14 @@ def _follow_balances(state: JournalState, record: IntentRecord, kind: Kind) -> N
     """Take a fill into what the account must hold; what only the owner knows makes its coins' balances unknown."""
     assert state.binding is not None
     quote = state.binding.quote
-    if kind is Kind.ACK or record.state is IntentState.QUARANTINED:
+    unsure = kind is Kind.ACK or record.state is IntentState.QUARANTINED
+    if unsure:
         state.totals = {a: held for a, held in state.totals.items() if a not in (record.asset, quote)}
-        return
     if record.state in {IntentState.FILLED, IntentState.PARTIAL}:
         changes = balance_changes(record, record.asset, quote)
+        state.since_books = state.since_books.plus(record.asset, changes, record.fees, {**state.mids, quote: ONE})
+        if unsure:
+            return
         state.totals = {asset: held + changes.get(asset, ZERO) for asset, held in state.totals.items()}
         state.traded = {a: state.traded.get(a, ZERO) + abs(changes.get(a, ZERO)) for a in {*state.traded, *changes}}
 
@@ -171,6 +176,11 @@ def _on_ack(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         state.answered_halts |= {state.halts.pop(payload["halt"]).text}
 
 
+def _on_ledger(state: JournalState, _row: Row, payload: dict[str, Any]) -> None:
+    state.books = read_books(payload)
+    state.since_books = Trades()
+
+
 def _on_learned(state: JournalState, _row: Row, payload: dict[str, Any]) -> None:
     state.amount_precision_symbols |= {payload["amount_precision"]}
 
@@ -189,5 +199,6 @@ _HANDLERS = {
     Kind.HALT: _on_halt,
     Kind.ACK: _on_ack,
     Kind.LEARNED: _on_learned,
+    Kind.LEDGER: _on_ledger,
     Kind.EXTERNAL_FLOW: _on_external_flow,
 }

@@ -6,12 +6,13 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.canonical import canonical
+from rebalancer.core.ledger import Books
 from rebalancer.core.model import Order, Side
 from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount
 from rebalancer.core.orders import Event
@@ -72,6 +73,11 @@ def snapshot(run_id: str, document: Mapping[str, Any], taken_at: datetime) -> En
 def unpack_snapshot(payload: Mapping[str, Any]) -> Any:
     """Return the document that `snapshot` packed."""
     return json.loads(zlib.decompress(base64.b64decode(payload["zlib"])))
+
+
+def ledger(run_id: str, books: Books) -> Entry:
+    """Return the row of the account's books at a look."""
+    return Entry(Kind.LEDGER, {each.name: getattr(books, each.name) for each in fields(books)}, run_id, t_exch=books.at)
 
 
 def plan_made(

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     ACK = "ACK"
     EXTERNAL_FLOW = "EXTERNAL_FLOW"
     LEARNED = "LEARNED"
+    LEDGER = "LEDGER"  # the account's books at a look
     CHECKPOINT = "CHECKPOINT"  # what all rows before add up to, so that a start need not go back further
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from rebalancer.core.ledger import Books, Trades
 from rebalancer.core.model import Side, Usage
 from rebalancer.core.money import ZERO
 from rebalancer.core.orders import TERMINAL, UNRESOLVED, IntentState
@@ -107,6 +108,8 @@ class JournalState:
     totals: Mapping[str, Decimal] = field(default_factory=dict)
     traded: Mapping[str, Decimal] = field(default_factory=dict)
     has_traded: bool = False
+    books: Books | None = None  # as at the last look whose data passed
+    since_books: Trades = field(default_factory=Trades)  # what our settled orders did after it
 
     def draft(self) -> JournalState:
         """Return a copy on which rows can be tried; what it holds is frozen, so its containers are enough."""

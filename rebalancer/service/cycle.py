@@ -12,6 +12,7 @@ from functools import partial
 
 from rebalancer.core.canonical import canonical
 from rebalancer.core.ids import run_id as make_run_id
+from rebalancer.core.ledger import Books, Look, next_books, open_books
 from rebalancer.core.model import Snapshot, Usage
 from rebalancer.core.orders import IntentState
 from rebalancer.core.plan import Plan
@@ -140,7 +141,8 @@ def _run(shell: Shell, targets: Targets, run: str, settle_s: float, *, forced: b
     plan = decided.plan
     shell.say(Progress(Step.PLANNED, f"{len(plan.legs)} leg(s), {len(plan.denials)} denial(s)"))
     document = snapshot_document(decided.snapshot, decided.usage)
-    shell.journal.append(records.snapshot(run, document, plan.taken_at))
+    seen = records.snapshot(run, document, plan.taken_at)
+    shell.journal.append(seen, *(records.ledger(run, books) for books in _books(shell, plan, targets)))
     plan_row = records.plan_made(
         run,
         plan,
@@ -156,6 +158,21 @@ def _run(shell: Shell, targets: Targets, run: str, settle_s: float, *, forced: b
     if _open_orders(shell) and settle_s > 0:
         resolve(shell, settle_s)
     return _result(shell, run, _status_after(shell, run, plan, text), plan, text)
+
+
+def _books(shell: Shell, plan: Plan, targets: Targets) -> tuple[Books, ...]:
+    """Return the account's books carried on to this look, or none where its data did not pass."""
+    if plan.denials or plan.nav_quote is None:
+        return ()
+    look = Look(
+        at=plan.taken_at,
+        quote=plan.quote,
+        prices={line.asset: line.price for line in plan.assets},
+        held={line.asset: line.free + line.locked for line in plan.assets},
+        weights=targets.weights,
+    )
+    state = shell.journal.state
+    return (open_books(look) if state.books is None else next_books(state.books, look, state.since_books),)
 
 
 def _unresolved(shell: Shell, run: str) -> CycleResult:

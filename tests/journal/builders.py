@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rebalancer.core.ids import client_order_id, run_id
+from rebalancer.core.ledger import Books, Look, next_books, open_books
 from rebalancer.core.model import Order, OrderState, Side, Usage
 from rebalancer.core.money import BaseAmount, QuoteAmount
 from rebalancer.core.orders import MOVES, UNRESOLVED, Event, IntentState
@@ -153,7 +154,10 @@ def _step(state: JournalState, now: datetime, rng: random.Random, number: int) -
     run = run_id("test", now, number + 1)
     makers = [
         lambda: (started(run, slot=now), records.config(run, digest="d", weights={"BTC": d("99.5"), "USDT": d("0.5")})),
-        lambda: records.plan_and_intents(planned(run, at=now), [_drawn(run, seq, rng) for seq in range(1, 4)]),
+        lambda: (
+            records.ledger(run, _books_at(state, now, random.Random(number))),
+            *records.plan_and_intents(planned(run, at=now), [_drawn(run, seq, rng) for seq in range(1, 4)]),
+        ),
         lambda: (
             records.plan_closed(state.open_plan, "done", whole=rng.random() < 0.5),
             records.run_closed(state.open_run, status="done"),
@@ -168,6 +172,13 @@ def _step(state: JournalState, now: datetime, rng: random.Random, number: int) -
         asked = rng.choice(state.unresolved)
         makers.append(lambda: (records.evidence(asked.run_id, asked.intent_seq, "not_found", {"by": "id"}, now),))
     return rng.choice(makers)()
+
+
+def _books_at(state: JournalState, now: datetime, rng: random.Random) -> Books:
+    held = {asset: Decimal(rng.randint(0, 10**20)).scaleb(-rng.randint(0, 18)) for asset in ("BTC", "USDT")}
+    prices = {"BTC": Decimal(rng.randint(1, 10**9)).scaleb(-rng.randint(0, 8)), "USDT": Decimal(1)}
+    look = Look(now, "USDT", prices, held, {"BTC": d("99.5"), "USDT": d("0.5")})
+    return open_books(look) if state.books is None else next_books(state.books, look, state.since_books)
 
 
 def _drawn(run: str, number: int, rng: random.Random) -> Intent:
