@@ -15,6 +15,7 @@ from rebalancer.service.clock import SystemClock
 from rebalancer.service.pause import PauseSwitch
 
 if TYPE_CHECKING:
+    from rebalancer.core.ledger import Books
     from rebalancer.journal.store import Journal
     from rebalancer.settings import Settings
 
@@ -31,10 +32,11 @@ def command(*, as_json: bool, paths: bool) -> None:
     clock = SystemClock()
     with journal_to_read(settings.paths.journal(settings.venue_kind), clock) as journal:
         document = status_document(settings, journal, clock)
+        books = journal.state.books
     if as_json:
         echo_document(document)
     else:
-        click.echo(_text(document, has_key=settings.has_key), nl=False)
+        click.echo(_text(document, books, has_key=settings.has_key), nl=False)
 
 
 def _show_paths(settings: Settings, *, as_json: bool) -> None:
@@ -57,6 +59,7 @@ def _show_paths(settings: Settings, *, as_json: bool) -> None:
 def status_document(settings: Settings, journal: Journal, clock: SystemClock) -> dict[str, Any]:
     """Return `rebalancer.status/1`."""
     from rebalancer.journal.queries import recent_runs  # noqa: PLC0415
+    from rebalancer.report.books import books_document  # noqa: PLC0415
 
     switch, state = PauseSwitch(settings.paths.pause), journal.state
     runs = recent_runs(journal, 1)
@@ -81,6 +84,7 @@ def status_document(settings: Settings, journal: Journal, clock: SystemClock) ->
         ],
         "last_run": runs[0].document() if runs else None,
         "nav_quote": None if state.nav_validated_quote is None else plain(state.nav_validated_quote),
+        "books": None if state.books is None else books_document(state.books),
         "last_24_h": {
             "orders": usage.orders,
             "notional_quote": plain(usage.notional_quote),
@@ -89,7 +93,7 @@ def status_document(settings: Settings, journal: Journal, clock: SystemClock) ->
     }  # fmt: skip
 
 
-def _text(document: dict[str, Any], *, has_key: bool) -> str:
+def _text(document: dict[str, Any], books: Books | None, *, has_key: bool) -> str:
     account = f"  account {document['account_id']}" if document["account_id"] else ""
     lines = [heading(document["mode"], document["venue"]) + account]
     for text in _open_questions(document):
@@ -98,10 +102,20 @@ def _text(document: dict[str, Any], *, has_key: bool) -> str:
     day, quote = document["last_24_h"], document["quote"] or ""
     traded = f", {Decimal(day['notional_quote']):,.2f} {quote}" if day["orders"] else ""
     lines.append(f"24 hours  {day['orders']} order(s){traded}")
+    lines += _books(books, quote)
     if not (document["paused"] or document["halts"] or document["unresolved"]):
         lines.append("open      nothing is open")
     lines += lines_of(_next(document, has_key=has_key), first="next      ", later=" " * 10)
     return "\n".join(lines) + "\n"
+
+
+def _books(books: Books | None, quote: str) -> list[str]:
+    from rebalancer.report.books import books_lines  # noqa: PLC0415
+
+    lines: list[str] = []
+    for text in books_lines(books, quote) if books else ():
+        lines += lines_of(text, first=" " * 10 if lines else "books     ", later=" " * 10)
+    return lines
 
 
 def _open_questions(document: dict[str, Any]) -> list[str]:

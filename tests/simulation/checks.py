@@ -165,6 +165,8 @@ class Checker:
             for row in journal.rows():
                 fold(again, row)
             must(again == journal.state, "I7", "the fold of the rows is not the live state")
+            books = journal.state.books
+            must(books is None or not books.differing(), "I8", f"the books do not add up: {books}")
         self._orders_have_intents()
         self._ends_are_true()
 
