@@ -26,11 +26,13 @@ HTX_HOSTS = ("api.huobi.pro", "api-aws.huobi.pro")
 DEFAULT_URL = "https://api.huobi.pro"
 TARGETS_NAME = "targets.toml"
 SECRET_NAMES = ("htx_access_key", "htx_secret_key")
+ALERT_NAMES = ("notify_urls", "ping_url")  # their addresses hold tokens, so they are secrets too
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 PORT_MAX = 65535
 # The whole text is matched, not its parsed parts: parsers forgive user names, new lines and empty queries.
 _HTX_URL = re.compile(rf"https://({'|'.join(map(re.escape, HTX_HOSTS))})(:443)?/?")
 _LOOPBACK_URL = re.compile(r"http://(localhost|127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|\[::1\])(:([0-9]{1,5}))?/?")
+_PING_URL = re.compile(r"https?://[!-~]+(?<!/)")
 _KEY = re.compile(r"[!-~]+")  # visible ASCII
 
 
@@ -85,6 +87,8 @@ class Settings(BaseSettings):
     htx_access_key: SecretStr | None = None
     htx_secret_key: SecretStr | None = None
     htx_private_key: SecretStr | None = None
+    notify_urls: SecretStr | None = None
+    ping_url: SecretStr | None = None
     targets: Path | None = None
     state_dir: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -103,6 +107,9 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"{PREFIX}{name.upper()}: a key is one word of letters, digits and signs; paste it again"
                 )
+        ping = self.ping_address()
+        if ping and not _PING_URL.fullmatch(ping):
+            raise ValueError("REBALANCER_PING_URL: an address of a watcher, https://..., without query and new lines")
         if self.clock_rate != 1 and not is_loopback(self.htx_url):
             raise ValueError("REBALANCER_CLOCK_RATE is for a simulated exchange on loopback only")
         return self
@@ -121,6 +128,14 @@ class Settings(BaseSettings):
         if self.htx_access_key is None or self.htx_secret_key is None:
             return None
         return self.htx_access_key.get_secret_value(), self.htx_secret_key.get_secret_value()
+
+    def channels(self) -> tuple[str, ...]:
+        """Return the addresses that notices go to, one a line or a word of the setting."""
+        return tuple(self.notify_urls.get_secret_value().split()) if self.notify_urls else ()
+
+    def ping_address(self) -> str:
+        """Return the address of the watcher that misses us when we are silent, or an empty text."""
+        return self.ping_url.get_secret_value().rstrip("/") if self.ping_url else ""
 
     @property
     def venue_kind(self) -> str:
@@ -164,7 +179,7 @@ def _credentials_of_files(environ: Mapping[str, str]) -> dict[str, str]:
         return {}
     named = {variable.upper() for variable, value in environ.items() if value}  # as pydantic reads them
     found: dict[str, str] = {}
-    for name in SECRET_NAMES:
+    for name in (*SECRET_NAMES, *ALERT_NAMES):
         path = Path(folder) / f"{PREFIX.lower()}{name}"
         if PREFIX + name.upper() in named:
             continue
@@ -175,7 +190,7 @@ def _credentials_of_files(environ: Mapping[str, str]) -> dict[str, str]:
         except (OSError, UnicodeDecodeError) as exc:
             raise ConfigError(f"{path}: cannot be read as a credential: {type(exc).__name__}") from None
         if not found[name]:
-            raise ConfigError(f"{path}: is empty; put the key into it")
+            raise ConfigError(f"{path}: is empty; put the secret into it")
     return found
 
 
@@ -233,11 +248,11 @@ def exposed_secrets(environ: Mapping[str, str]) -> list[str]:
     """Return a line for each secret that others on this machine may be able to read."""
     lines = [
         f"{PREFIX}{name.upper()} is in the environment; a credential file is safer"
-        for name in SECRET_NAMES
+        for name in (*SECRET_NAMES, *ALERT_NAMES)
         if environ.get(PREFIX + name.upper())
     ]
     folder = environ.get("CREDENTIALS_DIRECTORY")
-    for name in SECRET_NAMES if folder else ():
+    for name in (*SECRET_NAMES, *ALERT_NAMES) if folder else ():
         path = Path(folder or "") / f"{PREFIX.lower()}{name}"
         try:
             mode = path.stat().st_mode

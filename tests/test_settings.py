@@ -94,7 +94,7 @@ def test_an_empty_credential_file_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
 ) -> None:
     credential_files(monkeypatch, tmp_path, **KEY | {"htx_secret_key": content})
-    with pytest.raises(ConfigError, match=r"/rebalancer_htx_secret_key: is empty; put the key into it"):
+    with pytest.raises(ConfigError, match=r"/rebalancer_htx_secret_key: is empty; put the secret into it"):
         load()
 
 

@@ -31,6 +31,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.venues.base",
     ),
     "rebalancer.report": ("rebalancer.report", "rebalancer.core", "rebalancer.journal.queries"),
+    "rebalancer.alerts": (
+        "rebalancer.alerts",
+        "rebalancer.core",
+        "rebalancer.errors",
+        "rebalancer.seams",
+        "rebalancer.service.cycle",
+        "rebalancer.logs",
+        "rebalancer.report.words",
+        "rebalancer.targets_edit",
+    ),
     "rebalancer.toml_text": ("rebalancer.errors",),
     "rebalancer.targets_check": ("rebalancer.toml_text",),
     "rebalancer.targets_file": (
@@ -66,7 +76,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 
 # The one door of each outside thing.
 ONLY_IN: dict[str, tuple[str, ...]] = {
-    "httpx": ("rebalancer.venues.htx.transport", "rebalancer.simulator.transport"),
+    "httpx": ("rebalancer.venues.htx.transport", "rebalancer.simulator.transport", "rebalancer.alerts.channels"),
+    "apprise": ("rebalancer.alerts.channels",),
     "apscheduler": ("rebalancer.scheduler", "rebalancer.cron_trigger"),
     "pydantic": ("rebalancer.settings",),
     "pydantic_settings": ("rebalancer.settings",),

@@ -21,7 +21,7 @@ from rebalancer.cli.main import VERBS
 from rebalancer.scheduler import TURN_S
 from rebalancer.service.execute import PLAN_AGE_MAX_S
 from rebalancer.service.settle import POLLS_S
-from rebalancer.settings import PREFIX, SECRET_NAMES, unknown_names
+from rebalancer.settings import ALERT_NAMES, PREFIX, SECRET_NAMES, unknown_names
 from rebalancer.venues.htx.transport import DEADLINE_S, PLACE_DEADLINE_S
 
 ROOT = Path(__file__).parent.parent
@@ -111,7 +111,7 @@ def test_the_drop_in_says_both_words_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_credentials_have_the_names_that_the_settings_look_for(name: str) -> None:
-    expected = [f"{PREFIX.lower()}{secret}" for secret in SECRET_NAMES]
+    expected = [f"{PREFIX.lower()}{secret}" for secret in (*SECRET_NAMES, *ALERT_NAMES)]
     assert values(name, "LoadCredential") == expected
     encrypted = re.findall(
         r"^#\s+LoadCredentialEncrypted=(\S+)$", (UNITS / name).read_text(encoding="utf-8"), re.MULTILINE

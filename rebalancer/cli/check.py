@@ -44,11 +44,12 @@ class Finding:
 
 @click.command()
 @click.option("--deep", is_flag=True, help="Verify all of the journal, not only from its last checkpoint on.")
+@click.option("--alerts", is_flag=True, help="Send a test notice and a ping to the channels of the settings.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(*, deep: bool, as_json: bool) -> int:
+def command(*, deep: bool, alerts: bool, as_json: bool) -> int:
     """Check settings, clock, exchange, key rights, symbols, account and journal."""
     settings = load_settings()
-    findings = list(_examine(settings, deep=deep))
+    findings = list(_examine(settings, deep=deep, alerts=alerts))
     if as_json:
         document = {
             "schema": "rebalancer.check/1",
@@ -65,7 +66,7 @@ def command(*, deep: bool, as_json: bool) -> int:
     return next((finding.exit for finding in findings if finding.exit), Exit.DONE)
 
 
-def _examine(settings: Settings, *, deep: bool) -> Iterator[Finding]:
+def _examine(settings: Settings, *, deep: bool, alerts: bool) -> Iterator[Finding]:
     """Yield findings in the order in which one needs the other; a failure ends what depends on it."""
     yield from _environment(settings)
     targets: list[Targets] = []
@@ -73,6 +74,7 @@ def _examine(settings: Settings, *, deep: bool) -> Iterator[Finding]:
     yield from _guarded("journal", lambda: _journal(settings, deep=deep))
     if targets:
         yield from _guarded("exchange", lambda: _exchange(settings, targets[0]))
+    yield from _guarded("alerts", lambda: _alerts(settings, send=alerts))
 
 
 def _guarded(topic: str, examine: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -117,6 +119,28 @@ def _journal(settings: Settings, *, deep: bool) -> Iterator[Finding]:
         for record in journal.state.unresolved:
             text = f"{record.side} {record.symbol} is {record.state}"
             yield Finding(Grade.FAIL, "journal", text, Exit.OUTCOME_UNKNOWN)
+
+
+def _alerts(settings: Settings, *, send: bool) -> Iterator[Finding]:
+    from rebalancer.cli.alerting import make_courier  # noqa: PLC0415
+
+    channels = len(settings.channels()) + bool(settings.ping_address())
+    if not channels:
+        yield Finding(Grade.OK, "alerts", "nobody is told: REBALANCER_NOTIFY_URLS and REBALANCER_PING_URL are not set")
+        return
+    lost: list[str] = []
+    courier = make_courier(settings, lost.append)
+    if send:
+        from rebalancer.alerts.condition import Message  # noqa: PLC0415
+
+        courier.tell(Message("a test", "This is what a notice looks like. Nothing happened."))
+        courier.ping("")
+    courier.close()
+    for text in lost:
+        yield Finding(Grade.FAIL, "alerts", text, Exit.CONFIG)
+    if not lost:
+        text = "taken by all: look whether they arrived" if send else "`check --alerts` tries them"
+        yield Finding(Grade.OK, "alerts", f"{channels} channel(s), {text}")
 
 
 def _verified(journal: Journal, *, deep: bool) -> str:

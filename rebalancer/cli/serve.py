@@ -19,9 +19,11 @@ from rebalancer.errors import ConfigError, GuardTripped, VenueError
 from rebalancer.service.clock import SystemClock
 
 if TYPE_CHECKING:
+    from rebalancer.alerts.herald import Herald
     from rebalancer.cli.house import House
     from rebalancer.scheduler import Note
     from rebalancer.sdnotify import Notifier
+    from rebalancer.service.cycle import CycleResult
     from rebalancer.service.shell import Progress
     from rebalancer.settings import Settings
     from rebalancer.targets_edit import LastGood
@@ -88,6 +90,7 @@ def command(*, live: bool, seed: int | None) -> None:
 
 
 def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
+    from rebalancer.cli.alerting import open_herald  # noqa: PLC0415
     from rebalancer.cli.house import open_house  # noqa: PLC0415
     from rebalancer.scheduler import Service, SlotScheduler  # noqa: PLC0415
     from rebalancer.sdnotify import Notifier  # noqa: PLC0415
@@ -104,15 +107,17 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
         return open_house(settings, targets, mode=mode, clock=clock, say=_to(log), stop_requested=stopping)
 
     with ExitStack() as stack:
-        house = _open_patiently(stack, enter, clock, notifier, stopping, log)
+        herald = stack.enter_context(open_herald(settings, clock, log))
+        house = _open_patiently(stack, enter, clock, notifier, stopping, log, herald)
         if house is None:
             log.info("stop")
             return
         log.info("start", mode=mode, venue=house.connection.kind, schedule=force.targets.schedule.cron)
+        herald.started(mode=mode, venue=house.connection.kind)
         service = Service(
             schedule_id=SCHEDULE_ID,
             book=house.shell.journal,
-            run_slot=lambda slot: _run_slot(house, force, slot),
+            run_slot=lambda slot: _run_slot(house, force, slot, herald),
             resolve=lambda: _resolve(house),
             schedule=lambda: _schedule(force),
             clock=clock,
@@ -132,11 +137,14 @@ def _open_patiently(
     notifier: Notifier,
     stopping: Callable[[], bool],
     log: Any,
+    herald: Herald,
 ) -> House | None:
     """Open the account and run the start-up sequence; an exchange that cannot be reached is waited for.
 
     A machine may start before its network does, and an exchange may be down for hours: neither is the owner's mistake.
     """
+    from rebalancer.alerts.condition import Condition, Seen  # noqa: PLC0415
+
     while not stopping():
         with ExitStack() as attempt:
             try:
@@ -146,6 +154,7 @@ def _open_patiently(
                 if exit_of(exc) is not Exit.UNREACHABLE:
                     raise
                 log.warning("unreachable", text=str(exc), next=f"trying again every {OPEN_AGAIN_S:.0f} s")
+                herald.saw(Seen(Condition.UNREACHABLE, str(exc)))
                 notifier.ready(f"waiting for the exchange: {exc}")
                 notifier.alive()
             else:
@@ -172,7 +181,12 @@ def _schedule(force: TargetsInForce) -> Schedule:
     return force.refresh().schedule
 
 
-def _run_slot(house: House, force: TargetsInForce, slot: datetime) -> None:
+def _run_slot(house: House, force: TargetsInForce, slot: datetime, herald: Herald) -> None:
+    with herald.watching() as left:
+        left.append(_cycle(house, force, slot))
+
+
+def _cycle(house: House, force: TargetsInForce, slot: datetime) -> CycleResult:
     """Run one slot. While the file is bad nothing is traded; a dry run still reports on the last good version."""
     targets = force.refresh()
     if force.problem and house.shell.live:
@@ -186,7 +200,7 @@ def _run_slot(house: House, force: TargetsInForce, slot: datetime) -> None:
         )
         raise GuardTripped("targets_bad", f"nothing was traded: {force.problem}")
     # Never waiting for an open order: the scheduler asks about it at each of its turns.
-    house.cycle(targets, schedule_id=SCHEDULE_ID, slot=slot, settle_s=0)
+    return house.cycle(targets, schedule_id=SCHEDULE_ID, slot=slot, settle_s=0)
 
 
 def _resolve(house: House) -> int:

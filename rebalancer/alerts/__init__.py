@@ -1,0 +1,1 @@
+"""Who hears of it when something happens, is wrong, or is silent."""

@@ -1,0 +1,94 @@
+"""What the owner is told, and when: one message a change, one a day while it lasts, never a storm. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+REMIND_AFTER = timedelta(hours=24)
+START_AGAIN_AFTER = timedelta(hours=1)  # a service that is restarted over and over says so once
+
+
+class Condition(StrEnum):
+    """How the service is."""
+
+    FINE = "fine"
+    DENIED = "denied"  # a guard refused
+    UNRESOLVED = "unresolved"  # an order's outcome is unknown
+    HALTED = "halted"
+    PAUSED = "paused"
+    UNREACHABLE = "unreachable"
+    KEY_REFUSED = "key refused"
+    BAD_TARGETS = "targets invalid"
+    FAILED = "failed"  # a defect of ours
+
+
+# Looks in a row: one that failed or was refused is made up by the next.
+TOLD_FROM = {Condition.UNREACHABLE: 2, Condition.DENIED: 2}
+# In these a watcher elsewhere is told of a failure, not of a good cycle.
+FAILING = frozenset({Condition.HALTED, Condition.KEY_REFUSED, Condition.BAD_TARGETS, Condition.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing to tell."""
+
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What was told before; it outlives the process."""
+
+    condition: Condition = Condition.FINE
+    text: str = ""
+    since: datetime | None = None
+    told_at: datetime | None = None  # of this condition; None: not yet told
+    in_a_row: int = 0  # looks in this condition
+    started_at: datetime | None = None  # of the last start that was told
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How one cycle left things."""
+
+    condition: Condition
+    text: str = ""
+    trades: str = ""  # what was traded, in a sentence; empty when nothing was
+
+
+def at_start(memory: Memory, now: datetime, *, mode: str, venue: str) -> tuple[Memory, list[Message]]:
+    """Return what to say at a start of the service."""
+    if memory.started_at is not None and now - memory.started_at < START_AGAIN_AFTER:
+        return memory, []
+    known = "" if memory.condition is Condition.FINE else f"; last known: {memory.condition}, {memory.text}"
+    return replace(memory, started_at=now), [Message(f"started, {mode} on {venue}", f"The service is running{known}.")]
+
+
+def at_cycle(memory: Memory, seen: Seen, now: datetime) -> tuple[Memory, list[Message]]:
+    """Return what to say after a cycle: its trades, a change of condition, or that one lasts."""
+    told = [Message("traded", seen.trades)] if seen.trades else []
+    same = seen.condition is memory.condition
+    if not same:
+        was_told = memory.condition is not Condition.FINE and memory.told_at is not None
+        new = replace(memory, condition=seen.condition, text=seen.text, since=now, told_at=None, in_a_row=1)
+        if seen.condition is Condition.FINE:
+            ended = Message("in order again", f"No longer {memory.condition}: the last cycle ended well.")
+            return replace(new, told_at=now), [*told, *([ended] if was_told else [])]
+        memory = new
+    elif memory.condition is not Condition.FINE:
+        memory = replace(memory, text=seen.text, in_a_row=memory.in_a_row + 1)
+    if memory.condition is Condition.FINE or not _due(memory, now):
+        return memory, told
+    title = (
+        f"{memory.condition}" if memory.told_at is None else f"still {memory.condition} since {memory.since:%Y-%m-%d}"
+    )
+    return replace(memory, told_at=now), [*told, Message(title, memory.text)]
+
+
+def _due(memory: Memory, now: datetime) -> bool:
+    if memory.told_at is not None:
+        return now - memory.told_at >= REMIND_AFTER
+    return memory.in_a_row >= TOLD_FROM.get(memory.condition, 1)

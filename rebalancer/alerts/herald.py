@@ -1,0 +1,112 @@
+"""From a cycle's end to what the owner and the watcher hear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from rebalancer.alerts.condition import FAILING, Condition, Memory, Message, Seen, at_cycle, at_start
+from rebalancer.alerts.memory import keep_memory, load_memory
+from rebalancer.core.money import ZERO
+from rebalancer.core.orders import IntentState
+from rebalancer.core.reasons import Deny
+from rebalancer.errors import AuthCause, AuthFailed, GuardTripped, RebalancerError, VenueError
+from rebalancer.logs import redact
+from rebalancer.report.words import money
+from rebalancer.seams import Clock
+from rebalancer.service.cycle import CycleResult, CycleStatus
+
+_GUARDS = {
+    Deny.HALTED: Condition.HALTED,
+    Deny.PAUSED: Condition.PAUSED,
+    Deny.UNRESOLVED_INTENT: Condition.UNRESOLVED,
+    "targets_bad": Condition.BAD_TARGETS,
+}
+FILLED = (IntentState.FILLED, IntentState.PARTIAL)
+
+
+class Carrier(Protocol):
+    """Who carries messages and pings out."""
+
+    def tell(self, message: Message) -> None:
+        """Take a message."""
+        ...
+
+    def ping(self, word: str) -> None:
+        """Take a ping: start, fail, or an empty word."""
+        ...
+
+
+class Herald:
+    """Knows what was told before, and tells what is new."""
+
+    def __init__(self, state: Path, carrier: Carrier, clock: Clock) -> None:
+        self._state = state
+        self._carrier = carrier
+        self._clock = clock
+        self._memory = load_memory(state)
+
+    def started(self, *, mode: str, venue: str) -> None:
+        """Tell that the service runs."""
+        self._take(*at_start(self._memory, self._clock.now(), mode=mode, venue=venue))
+
+    @contextmanager
+    def watching(self) -> Iterator[list[CycleResult]]:
+        """Put around a cycle, whose result the caller leaves in the list; an error is told and passed on."""
+        self._carrier.ping("start")
+        left: list[CycleResult] = []
+        try:
+            yield left
+        except Exception as exc:
+            self.saw(seen_of_error(exc))
+            raise
+        self.saw(seen_of(left[0]) if left else Seen(Condition.FINE))
+
+    def saw(self, seen: Seen) -> None:
+        """Tell what is new about how things are."""
+        self._take(*at_cycle(self._memory, seen, self._clock.now()))
+        self._carrier.ping("fail" if seen.condition in FAILING else "")
+
+    def _take(self, memory: Memory, messages: list[Message]) -> None:
+        for message in messages:
+            self._carrier.tell(Message(redact(message.title), redact(message.body)))
+        if memory != self._memory:
+            self._memory = memory
+            keep_memory(self._state, memory)
+
+
+def seen_of(result: CycleResult) -> Seen:
+    """Return how a cycle that came to its end left things."""
+    trades = _trades(result)
+    if result.status is CycleStatus.OUTCOME_UNKNOWN:
+        return Seen(Condition.UNRESOLVED, result.text or "an order's outcome is unknown", trades)
+    if result.status is CycleStatus.REFUSED and result.plan is not None:
+        return Seen(Condition.DENIED, "; ".join(denial.text for denial in result.plan.denials), trades)
+    return Seen(Condition.FINE, trades=trades)
+
+
+def seen_of_error(error: Exception) -> Seen:
+    """Return how a cycle that ended in an error left things; a defect's own words stay inside."""
+    if isinstance(error, GuardTripped):
+        return Seen(_GUARDS.get(error.code, Condition.DENIED), str(error))
+    if isinstance(error, AuthFailed) and error.cause is not AuthCause.CLOCK:
+        return Seen(Condition.KEY_REFUSED, str(error))
+    if isinstance(error, VenueError):
+        return Seen(Condition.UNREACHABLE, str(error))
+    return Seen(Condition.FAILED, str(error) if isinstance(error, RebalancerError) else type(error).__name__)
+
+
+def _trades(result: CycleResult) -> str:
+    done = [record for record in result.orders if record.state in FILLED]
+    if not done or result.plan is None:
+        return ""
+    quote = result.plan.quote
+    part = {IntentState.PARTIAL: " (in part)"}
+    lines = [
+        f"{record.side} {record.asset} for {money(record.filled_quote)} {quote}{part.get(record.state, '')}"
+        for record in done
+    ]
+    total = sum((record.filled_quote for record in done), ZERO)
+    return f"{len(done)} order(s) of {money(total)} {quote}: {', '.join(lines)}."

@@ -1,0 +1,32 @@
+"""`serve` with its channels: the owner and the watcher hear, and no log holds an address."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+from tests.alerts.listening import listening
+from tests.e2e.processes import Home, rebalancer
+from tests.e2e.test_serve import RATE, exchange_options, serving
+from tests.simulator.loopback import running_exchange
+
+
+def test_a_living_service_tells_its_start_its_trades_and_a_pause(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with listening() as heard, running_exchange(*exchange_options(tmp_path)) as (url, _):
+        credentials = home.folder / "credentials"
+        (credentials / "rebalancer_notify_urls").write_text(heard.board + "\n")
+        (credentials / "rebalancer_ping_url").write_text(heard.watcher + "\n")
+        checked = rebalancer(home.environment(url, rate=RATE), "check", "--alerts")
+        assert "2 channel(s), taken by all" in checked.stdout, checked.stdout
+        with serving(home, url, "--live", live=True) as process:
+            heard.wait_for(lambda: any(each["title"] == "rebalancer: traded" for each in heard.notices))
+            rebalancer(home.environment(url, rate=RATE), "pause", "--reason", "holiday")
+            heard.wait_for(lambda: any(each["title"] == "rebalancer: paused" for each in heard.notices))
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=40)
+    titles = [each["title"] for each in heard.notices]
+    assert titles[:2] == ["rebalancer: a test", "rebalancer: started, live on loopback"]
+    assert "holiday" in json.dumps(heard.notices) and {"start", ""} <= set(heard.pings)
+    assert "token-of-the" not in log + checked.stdout + checked.stderr
