@@ -41,6 +41,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.report.words",
         "rebalancer.targets_edit",
     ),
+    "rebalancer.metrics": (
+        "rebalancer.alerts.condition",
+        "rebalancer.core",
+        "rebalancer.errors",
+        "rebalancer.journal.state",
+        "rebalancer.seams",
+        "rebalancer.service.cycle",
+    ),
     "rebalancer.toml_text": ("rebalancer.errors",),
     "rebalancer.targets_check": ("rebalancer.toml_text",),
     "rebalancer.targets_file": (
@@ -77,6 +85,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 # The one door of each outside thing.
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "httpx": ("rebalancer.venues.htx.transport", "rebalancer.simulator.transport", "rebalancer.alerts.channels"),
+    "prometheus_client": ("rebalancer.metrics",),
     "apprise": ("rebalancer.alerts.channels",),
     "apscheduler": ("rebalancer.scheduler", "rebalancer.cron_trigger"),
     "pydantic": ("rebalancer.settings",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -39,13 +39,21 @@ class Carrier(Protocol):
         ...
 
 
+Listener = Callable[[Seen, CycleResult | None], None]
+
+
+def _deaf(_seen: Seen, _result: CycleResult | None) -> None:
+    return
+
+
 class Herald:
     """Knows what was told before, and tells what is new."""
 
-    def __init__(self, state: Path, carrier: Carrier, clock: Clock) -> None:
+    def __init__(self, state: Path, carrier: Carrier, clock: Clock, also: Listener = _deaf) -> None:
         self._state = state
         self._carrier = carrier
         self._clock = clock
+        self._also = also
         self._memory = load_memory(state)
 
     def started(self, *, mode: str, venue: str) -> None:
@@ -62,10 +70,12 @@ class Herald:
         except Exception as exc:
             self.saw(seen_of_error(exc))
             raise
-        self.saw(seen_of(left[0]) if left else Seen(Condition.FINE))
+        assert left, "the caller leaves the result"
+        self.saw(seen_of(left[0]), left[0])
 
-    def saw(self, seen: Seen) -> None:
+    def saw(self, seen: Seen, result: CycleResult | None = None) -> None:
         """Tell what is new about how things are."""
+        self._also(seen, result)
         self._take(*at_cycle(self._memory, seen, self._clock.now()))
         self._carrier.ping("fail" if seen.condition in FAILING else "")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rebalancer import __version__
 from rebalancer.cli.context import LIVE, load_settings, mode_of, note, require_live_limits
 from rebalancer.cli.exits import Exit, exit_of
 from rebalancer.core.targets import Schedule, Targets
@@ -19,6 +20,7 @@ from rebalancer.errors import ConfigError, GuardTripped, VenueError
 from rebalancer.service.clock import SystemClock
 
 if TYPE_CHECKING:
+    from rebalancer.alerts.condition import Seen
     from rebalancer.alerts.herald import Herald
     from rebalancer.cli.house import House
     from rebalancer.scheduler import Note
@@ -90,7 +92,7 @@ def command(*, live: bool, seed: int | None) -> None:
 
 
 def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
-    from rebalancer.cli.alerting import open_herald  # noqa: PLC0415
+    from rebalancer.cli.alerting import open_herald, open_metrics  # noqa: PLC0415
     from rebalancer.cli.house import open_house  # noqa: PLC0415
     from rebalancer.scheduler import Service, SlotScheduler  # noqa: PLC0415
     from rebalancer.sdnotify import Notifier  # noqa: PLC0415
@@ -107,13 +109,23 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
         return open_house(settings, targets, mode=mode, clock=clock, say=_to(log), stop_requested=stopping)
 
     with ExitStack() as stack:
-        herald = stack.enter_context(open_herald(settings, clock, log))
+        metrics = stack.enter_context(open_metrics(settings, clock))
+        houses: list[House] = []  # none until the exchange was reached
+
+        def also(seen: Seen, result: CycleResult | None) -> None:
+            if metrics is not None:
+                metrics.saw(seen, result, houses[0].shell.journal.state if houses else None)
+
+        herald = stack.enter_context(open_herald(settings, clock, log, also))
         house = _open_patiently(stack, enter, clock, notifier, stopping, log, herald)
         if house is None:
             log.info("stop")
             return
         log.info("start", mode=mode, venue=house.connection.kind, schedule=force.targets.schedule.cron)
         herald.started(mode=mode, venue=house.connection.kind)
+        houses.append(house)
+        if metrics is not None:
+            metrics.started(mode=mode, venue=house.connection.kind, version=__version__)
         service = Service(
             schedule_id=SCHEDULE_ID,
             book=house.shell.journal,
