@@ -67,6 +67,7 @@ class Service:
     notifier: Notifier
     stop_requested: Callable[[], bool]
     say: Callable[[Note, str], None]
+    obey: Callable[[], None] = lambda: None  # what was asked for from outside; looked at once a turn
 
 
 class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
@@ -162,6 +163,7 @@ class SlotScheduler(BlockingScheduler):  # type: ignore[misc]
             service.say(Note.RESCHEDULED, f"{schedule.cron} {schedule.timezone}")
         if self._open_orders:
             self._open_orders = service.resolve()
+        service.obey()
         service.notifier.status(self._waiting())
         service.notifier.alive()
 

@@ -49,6 +49,19 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.seams",
         "rebalancer.service.cycle",
     ),
+    "rebalancer.web": (
+        "rebalancer.web",
+        "rebalancer.core",
+        "rebalancer.errors",
+        "rebalancer.journal",
+        "rebalancer.report",
+        "rebalancer.seams",
+        "rebalancer.cron_trigger",
+        "rebalancer.targets_file",
+        "rebalancer.service.clock",
+        "rebalancer.service.pause",
+        "rebalancer.service.requests",
+    ),
     "rebalancer.toml_text": ("rebalancer.errors",),
     "rebalancer.targets_check": ("rebalancer.toml_text",),
     "rebalancer.targets_file": (
@@ -65,6 +78,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.targets_file",
         "rebalancer.toml_text",
     ),
+    "rebalancer.staging": ("rebalancer.core", "rebalancer.errors", "rebalancer.targets_edit"),
     "rebalancer.targets_new": ("rebalancer.core.money", "rebalancer.targets_edit", "rebalancer.toml_text"),
     "rebalancer.settings": ("rebalancer.errors",),
     "rebalancer.logs": (),
@@ -85,6 +99,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 # The one door of each outside thing.
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "httpx": ("rebalancer.venues.htx.transport", "rebalancer.simulator.transport", "rebalancer.alerts.channels"),
+    "starlette": ("rebalancer.web",),
     "prometheus_client": ("rebalancer.metrics",),
     "apprise": ("rebalancer.alerts.channels",),
     "apscheduler": ("rebalancer.scheduler", "rebalancer.cron_trigger"),

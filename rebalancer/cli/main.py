@@ -30,6 +30,7 @@ VERBS: dict[str, str] = {
     "pause": "Stop every send from now on.",
     "resume": "Lift the pause.",
     "ack": "Answer a halt or an order that only the owner can judge.",
+    "dashboard": "The page: allocation, runs, cost and health in a browser.",
     "assets": "Files for other programs: a Grafana board.",
     "exchange": "A simulated HTX on loopback, for any HTX client.",
 }

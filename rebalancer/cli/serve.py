@@ -94,6 +94,7 @@ def command(*, live: bool, seed: int | None) -> None:
 def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
     from rebalancer.cli.alerting import open_herald, open_metrics  # noqa: PLC0415
     from rebalancer.cli.house import open_house  # noqa: PLC0415
+    from rebalancer.cli.obey import obey  # noqa: PLC0415
     from rebalancer.scheduler import Service, SlotScheduler  # noqa: PLC0415
     from rebalancer.sdnotify import Notifier  # noqa: PLC0415
     from rebalancer.targets_edit import LastGood  # noqa: PLC0415
@@ -137,6 +138,7 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
             notifier=notifier,
             stop_requested=stopping,
             say=lambda kind, text: _log_note(log, kind, text),
+            obey=lambda: obey(settings.paths, house, force.refresh, log),
         )
         SlotScheduler(service).serve()
     log.info("stop")

@@ -77,6 +77,11 @@ def prove_tail(database: sqlite3.Connection, place: str) -> Chain:
     return _walked(chain, select(database, "seq > ?", (chain.last_seq,)), place)
 
 
+def prove_on(database: sqlite3.Connection, known: Chain, place: str) -> Chain:
+    """Return the chain at the last row after a look at those that follow what is known; that stays as it is."""
+    return _walked(known.draft(), select(database, "seq > ?", (known.last_seq,)), place)
+
+
 def require_kept(known: Chain, found: Chain, place: str) -> None:
     """Raise JournalError when rows that were there are not found any more: the chain cannot know its own end."""
     if found.last_seq < known.last_seq:

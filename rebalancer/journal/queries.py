@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +19,7 @@ _IN_RUNS = (Kind.PLAN, Kind.RUN_CLOSED)
 class RunView:
     """One run as it stands in the journal."""
 
+    seq: int  # of its first row
     run_id: str
     started_at: str
     mode: str
@@ -34,34 +34,28 @@ class RunView:
 
     def document(self) -> dict[str, Any]:
         """Return the run as JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__slots__ if name != "seq"}
 
 
-def recent_runs(journal: Journal, limit: int) -> list[RunView]:
+def recent_runs(journal: Journal, limit: int, *, before_seq: int | None = None) -> list[RunView]:
     """Return the newest runs, newest first, each with what became of its orders."""
-    started = deque(journal.rows(kinds=(Kind.RUN,)), maxlen=limit)
-    if not started:
-        return []
-    views = {row.run_id: _view(row, json.loads(row.payload_text)) for row in started}
-    for row in journal.rows(after_seq=started[0].seq, kinds=_IN_RUNS):
-        if row.run_id in views:
-            _add(views[row.run_id], row, json.loads(row.payload_text))
-    for view in views.values():
-        view.orders = [order_document(record) for record in orders_of(journal, view.run_id)]
-    return list(reversed(views.values()))
+    return [run_view(journal, row) for row in journal.newest(Kind.RUN, limit, before_seq=before_seq)]
 
 
-def orders_of(journal: Journal, run_id: str) -> tuple[IntentRecord, ...]:
-    """Return a run's intents as its rows tell them: the state keeps only those that decisions may still need."""
-    told = JournalState(binding=journal.state.binding)
-    for row in journal.rows(run_id=run_id):
-        if row.intent_seq is not None:
+def run_view(journal: Journal, started: Row) -> RunView:
+    """Return the run that a RUN row began."""
+    view, told = _view(started, json.loads(started.payload_text)), JournalState(binding=journal.state.binding)
+    for row in journal.rows(run_id=started.run_id):
+        if row.kind in _IN_RUNS:
+            _add(view, row, json.loads(row.payload_text))
+        elif row.intent_seq is not None:
             fold(told, row)
-    return tuple(told.intents.values())
+    view.orders = [order_document(record) for record in told.intents.values()]
+    return view
 
 
 def _view(row: Row, payload: dict[str, Any]) -> RunView:
-    return RunView(row.run_id, row.t_wall, payload["mode"], payload["slot"])
+    return RunView(row.seq, row.run_id, row.t_wall, payload["mode"], payload["slot"])
 
 
 def _add(view: RunView, row: Row, payload: dict[str, Any]) -> None:

@@ -213,6 +213,25 @@ class Journal:
             values.append(run_id)
         yield from proof.each_whole(proof.select(self._database, " AND ".join(where), values), self._place)
 
+    def newest(self, kind: Kind, count: int, *, before_seq: int | None = None) -> tuple[Row, ...]:
+        """Return the last rows of a kind, the newest first."""
+        values = (kind.value, self.last_seq if before_seq is None else before_seq - 1)
+        rows = proof.select(self._database, "kind = ? AND seq <= ?", values, order=f"seq DESC LIMIT {int(count)}")
+        return tuple(proof.each_whole(rows, self._place))
+
+    def sample(self, kind: Kind, count: int) -> tuple[Row, ...]:
+        """Return at most `count` rows of a kind, evenly over all of them, the first and the last among them."""
+        query = "SELECT seq FROM journal WHERE kind = ? AND seq <= ? ORDER BY seq"
+        seqs = [seq for (seq,) in self._database.execute(query, (kind.value, self.last_seq))]
+        if len(seqs) > count:
+            seqs = [seqs[number * (len(seqs) - 1) // (count - 1)] for number in range(count)]
+        marks = ",".join("?" * len(seqs))
+        return tuple(proof.each_whole(proof.select(self._database, f"seq IN ({marks})", seqs), self._place))
+
+    def follow(self) -> None:
+        """Take in what the writer added since; for one that only reads. JournalError as for opening."""
+        self._chain = proof.prove_on(self._database, self._chain, self._place)
+
     def attempts(self, schedule_id: str, slot: datetime) -> int:
         """Return how many runs this slot already had."""
         query = "SELECT count(*) FROM journal WHERE kind = ? AND run_id >= ? AND run_id < ?"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
@@ -11,37 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rebalancer.core.plan import AssetLine, Plan
 from rebalancer.core.plan_json import PlanHeader
+from rebalancer.report.drift_bar import WIDTH, DriftBar, bar_of
 from rebalancer.report.text import leg_words
 from rebalancer.report.words import amount, closing, money, percent, printable, signed_points
 
-SPAN = Decimal(2)  # a drift bar shows twice the band on either side of the target
-WIDTH = Decimal(200)  # of a drift bar, in its own units
-TINY = Decimal("0.000001")
-
-
-@dataclass(frozen=True, slots=True)
-class DriftBar:
-    """Where a weight stands against its band, in the units of the drawing, from 0 to 200."""
-
-    low: Decimal
-    high: Decimal
-    weight: Decimal
-    beyond: str  # "low" or "high" where the weight is outside the drawing
-    outside: bool
-
 
 def drift_bar(line: AssetLine) -> DriftBar:
-    """Return the drawing of a line: the target in the middle, its band around it, the weight where it is."""
-    half = max(line.band_high - line.target, line.target - line.band_low, TINY)
-
-    def place(weight: Decimal) -> Decimal:
-        return (WIDTH / 2 * (1 + (weight - line.target) / (half * SPAN))).quantize(Decimal("0.1"))
-
-    at = place(line.weight)
-    beyond = "low" if at < 0 else "high" if at > WIDTH else ""
-    inside = line.band_low <= line.weight <= line.band_high
-    clamped = min(max(at, Decimal(0)), WIDTH)
-    return DriftBar(place(line.band_low), place(line.band_high), clamped, beyond, not inside)
+    """Return the drawing of a line."""
+    return bar_of(line.weight, line.target, line.band_low, line.band_high)
 
 
 @cache

@@ -14,7 +14,7 @@ from rebalancer.core.ids import run_id
 from rebalancer.core.model import Side
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.journal import records
-from rebalancer.journal.queries import order_document, orders_of, recent_runs
+from rebalancer.journal.queries import recent_runs
 from rebalancer.journal.store import Journal
 from tests.core.builders import NOW, d
 from tests.journal.builders import RUN, brought_to, intent, moved, new_journal, order_of, planned, sending, started
@@ -74,7 +74,7 @@ def test_an_order_is_told_as_it_was_sent_with_plain_digits() -> None:
     with new_journal() as journal:
         made, smaller = intent(), intent(amount="0.00000020")
         journal.append(started(), planned(), records.intent(made))
-        assert [order_document(each)["amount"] for each in orders_of(journal, RUN)] == ["0.25"]
+        assert [order["amount"] for order in recent_runs(journal, 1)[0].orders] == ["0.25"]
         journal.append(sending(smaller), moved(made, Event.ACCEPT))
         order = order_of(smaller, filled="0.0000001")
         journal.append(records.outcome(RUN, 1, Event.PART, order=order, fees=fees, text="cut short"))

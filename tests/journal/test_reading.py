@@ -10,6 +10,7 @@ import pytest
 
 from rebalancer.errors import JournalError
 from rebalancer.journal import records
+from rebalancer.journal.rows import Kind
 from rebalancer.journal.store import Journal
 from tests.journal.builders import intent, new_journal, planned, random_life, started
 from tests.support import FakeClock
@@ -106,3 +107,34 @@ def test_a_journal_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> N
     with pytest.raises(JournalError, match="no journal yet"):
         Journal.open_to_read(tmp_path / "journal.db", FakeClock())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_follows_a_living_writer_without_reading_again_what_it_knows(tmp_path: Path) -> None:
+    path, clock = tmp_path / "journal.db", FakeClock()
+    with new_journal(path, clock, checkpoint_rows=20) as writer, Journal.open_to_read(path, clock) as reader:
+        for _rows in random_life(writer, clock, seed=4, steps=60):
+            reader.follow()
+            assert (reader.last_seq, reader.state) == (writer.last_seq, writer.state)
+
+
+def test_a_row_that_does_not_follow_from_what_the_reader_knows_is_damage(tmp_path: Path) -> None:
+    path, clock = tmp_path / "journal.db", FakeClock()
+    with new_journal(path, clock) as writer, Journal.open_to_read(path, clock) as reader:
+        known = reader.last_seq
+        writer.append(records.halt("foreign_order", "order 7"))
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("DROP TRIGGER journal_keeps_text")
+            database.execute("UPDATE journal SET payload = '{}' WHERE seq = ?", (known + 1,))
+        with pytest.raises(JournalError, match=f"row {known + 1} was changed"):
+            reader.follow()
+        assert reader.last_seq == known and not reader.state.halts
+
+
+def test_a_sample_has_the_first_the_last_and_evenly_what_lies_between(tmp_path: Path) -> None:
+    with new_journal(tmp_path / "journal.db") as journal:
+        seqs = [journal.append(records.halt("foreign_order", f"order {n}"))[0].seq for n in range(101)]
+        assert [row.seq for row in journal.sample(Kind.HALT, 1000)] == seqs
+        assert [row.seq for row in journal.sample(Kind.HALT, 11)] == seqs[::10]
+        assert journal.sample(Kind.PLAN, 5) == ()
+        assert [row.seq for row in journal.newest(Kind.HALT, 3)] == seqs[:-4:-1]
+        assert [row.seq for row in journal.newest(Kind.HALT, 3, before_seq=seqs[2])] == [seqs[1], seqs[0]]

@@ -11,7 +11,8 @@ import html5lib
 import pytest
 
 from rebalancer.core.plan import Plan
-from rebalancer.report.html import WIDTH, drift_bar, plan_html, weights_after
+from rebalancer.report.drift_bar import WIDTH
+from rebalancer.report.html import drift_bar, plan_html, weights_after
 from tests.core.builders import d
 from tests.report.plans import HEADER, HOSTILE, full_plan, refused_plan
 
@@ -59,7 +60,8 @@ def test_the_page_says_every_trade_every_non_trade_and_the_sums() -> None:
         "DRY-RUN on htx",
     ):
         assert text in said, text
-    assert all(svg.get("aria-label") for svg in page.iter("svg"))
+    drawings = [each for each in page.iter() if str(each.tag).endswith("svg")]
+    assert len(drawings) == 5 and all(drawing.get("aria-label") for drawing in drawings)
 
 
 def test_warnings_come_first_and_a_refused_plan_claims_no_value() -> None:

@@ -1,0 +1,44 @@
+"""What the page asked for, carried out by the service: a pause, a dry run, a change of targets to be confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from rebalancer.cli.context import DRY_RUN
+from rebalancer.cli.house import House, log_cycle
+from rebalancer.core.targets import Targets
+from rebalancer.errors import JournalError, RebalancerError
+from rebalancer.service.cycle import run_cycle
+from rebalancer.service.pause import PauseSwitch
+from rebalancer.service.requests import Ask, Request, take
+from rebalancer.settings import Paths
+from rebalancer.staging import stage
+
+ASKED_ID = "asked"
+
+
+def obey(paths: Paths, house: House, targets: Callable[[], Targets], log: Any) -> None:
+    """Take and carry out what was asked for. None of it can trade, lift a pause or raise a limit."""
+    for request in take(paths.state, house.shell.clock.now()):
+        log.info("asked", ask=request.ask.value, asked_at=request.asked_at.isoformat())
+        try:
+            _carry_out(request, paths, house, targets)
+        except JournalError:
+            raise
+        except (RebalancerError, OSError) as exc:
+            log.warning("not_done", ask=request.ask.value, text=str(exc))
+
+
+def _carry_out(request: Request, paths: Paths, house: House, targets: Callable[[], Targets]) -> None:
+    match request.ask:
+        case Ask.PAUSE:
+            reason = str(request.facts.get("reason") or "no reason given")
+            PauseSwitch(paths.pause).pause(f"asked for on the page: {reason}")
+        case Ask.DRY_RUN:
+            shell = replace(house.shell, mode=DRY_RUN)
+            now = shell.clock.now()
+            log_cycle(run_cycle(shell, targets(), schedule_id=ASKED_ID, slot=now.replace(microsecond=0), settle_s=0))
+        case Ask.STAGE_TARGETS:
+            stage(paths.state, request.facts, request.asked_at)

@@ -1,0 +1,1 @@
+"""The page: a process of its own, without keys, that reads the journal and may leave requests. It can never trade."""

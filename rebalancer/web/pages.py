@@ -1,0 +1,278 @@
+"""The views: each gathers what it shows and fills its template. No view writes anything but a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rebalancer.core.money import HUNDRED, parse_decimal
+from rebalancer.core.targets import Targets
+from rebalancer.cron_trigger import next_slot
+from rebalancer.errors import ConfigError
+from rebalancer.journal.queries import recent_runs
+from rebalancer.journal.store import Journal
+from rebalancer.report.books import books_lines
+from rebalancer.report.words import amount, money, percent, printable, signed_points
+from rebalancer.seams import Clock
+from rebalancer.service import requests
+from rebalancer.service.pause import PauseSwitch
+from rebalancer.targets_file import load_targets
+from rebalancer.web import reading
+from rebalancer.web.access import FORM_FIELD, Access
+from rebalancer.web.drift_bar import drift_bar
+from rebalancer.web.preview import ask as ask_for_preview
+
+ASSET = re.compile(r"[A-Z0-9]{1,20}")
+SEQ = re.compile(r"[0-9]{1,15}")
+RUN = re.compile(r"[A-Za-z0-9-]{1,60}")
+RUNS_SHOWN = 5
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates of this package, every value escaped and none ever missing."""
+    made = Environment(
+        loader=PackageLoader("rebalancer.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        money=lambda text: money(Decimal(text)),
+        percent=lambda text, digits=2: percent(Decimal(text), digits),
+        signed_points=lambda text: signed_points(Decimal(text)),
+        amount=lambda text: amount(Decimal(text)),
+        words=lambda text: printable(str(text)).replace("_", " "),
+        printable=printable,
+        moment=reading.moment_words,
+        drift_bar=drift_bar,
+    )
+    return made
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where things lie, and what is looked at."""
+
+    journal: Path
+    state: Path
+    targets: Path
+    mode: str
+    venue: str
+    version: str
+
+
+class Pages:
+    """Every view as a function from what is asked to HTML."""
+
+    def __init__(self, place: Place, access: Access, clock: Clock) -> None:
+        self._place = place
+        self._access = access
+        self._clock = clock
+        self._reader = reading.Reader(place.journal, clock)
+        self._pause = PauseSwitch(place.state / "pause")
+        self._mode = place.mode  # of the last run, once one was seen: the service's word counts, not this process's
+
+    def close(self) -> None:
+        """Let the journal go."""
+        self._reader.close()
+
+    def _filled(self, name: str, **values: Any) -> str:
+        common = {
+            "mode": self._mode,
+            "venue": self._place.venue,
+            "version": self._place.version,
+            "form_field": FORM_FIELD,
+            "form_token": self._access.form_token,
+            "inside": True,
+        }
+        return environment().get_template(f"{name}.html.j2").render(**{**common, **values})
+
+    def login(self, *, wrong: bool) -> str:
+        """Return the door."""
+        return self._filled("login", wrong=wrong, inside=False, form_token="")
+
+    def problem(self, text: str) -> str:
+        """Return what went wrong."""
+        return self._filled("problem", text=text)
+
+    def overview(self) -> str:
+        """Return how things are, at a glance."""
+        with self._reader.journal() as journal:
+            plan = reading.last_plan(journal)
+            books = reading.books_over_time(journal)
+            age, old = reading.age_text(plan["taken_at"], self._clock.now()) if plan else ("", True)
+            return self._filled(
+                "overview",
+                **self._state_of(journal),
+                plan=plan,
+                age=age,
+                old=old,
+                chart=reading.nav_chart(books),
+                books=books[-1] if books else None,
+                runs=recent_runs(journal, RUNS_SHOWN),
+                upcoming=self._upcoming(),
+            )
+
+    def _state_of(self, journal: Journal) -> dict[str, Any]:
+        state = journal.state
+        self._mode = next((run.mode for run in recent_runs(journal, 1)), self._mode)
+        return {
+            "paused": (self._pause.reason() or "no reason given") if self._pause.active() else "",
+            "halts": list(state.halts.values()),
+            "unresolved": state.unresolved,
+            "quote": state.binding.quote if state.binding else "",
+            "account_id": state.binding.account_id if state.binding else "",
+        }
+
+    def _upcoming(self) -> str:
+        try:
+            schedule = self._targets().schedule
+        except ConfigError:
+            return ""
+        slot = next_slot(schedule.cron, schedule.timezone, self._clock.now())
+        return f"{slot.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+    def _targets(self) -> Targets:
+        return load_targets(self._place.targets)
+
+    def runs(self, before: str) -> str | None:
+        """Return a page of runs; `before` is the row to go back from."""
+        if before and not SEQ.fullmatch(before):
+            return None
+        with self._reader.journal() as journal:
+            found = reading.runs_page(journal, int(before) if before else None)
+            more = found[-1].seq if len(found) == reading.RUNS_A_PAGE else None
+            return self._filled("runs", runs=found, more=more, quote=self._state_of(journal)["quote"])
+
+    def run(self, run_id: str) -> str | None:
+        """Return one run with its plan, its orders and what is known of them."""
+        if not RUN.fullmatch(run_id):
+            return None
+        with self._reader.journal() as journal:
+            found = reading.one_run(journal, run_id)
+            if found is None:
+                return None
+            view, plan, evidence = found
+            return self._filled("run", run=view, plan=plan, evidence=evidence, quote=self._state_of(journal)["quote"])
+
+    def coin(self, asset: str) -> str | None:
+        """Return one coin's history."""
+        if not ASSET.fullmatch(asset):
+            return None
+        with self._reader.journal() as journal:
+            books = reading.books_over_time(journal)
+            plan = reading.last_plan(journal)
+            line = next((each for each in (plan or {"assets": []})["assets"] if each["asset"] == asset), None)
+            if line is None:
+                return None
+            orders = [(run, order) for run in recent_runs(journal, 200) for order in run.orders
+                      if order["symbol"].upper().startswith(asset)]  # fmt: skip
+            quote = self._state_of(journal)["quote"]
+            return self._filled(
+                "coin", asset=asset, line=line, chart=reading.weight_chart(books, asset), orders=orders, quote=quote
+            )
+
+    def cost(self) -> str:
+        """Return what rebalancing cost and brought."""
+        with self._reader.journal() as journal:
+            books, quote = reading.books_over_time(journal), self._state_of(journal)["quote"]
+            last = books[-1] if books else None
+            lines = books_lines(last, quote) if last else []
+            return self._filled("cost", chart=reading.cost_chart(books), books=last, lines=lines, quote=quote)
+
+    def health(self) -> str:
+        """Return whether the machinery is in order."""
+        with self._reader.journal() as journal:
+            plan = reading.last_plan(journal)
+            age, old = reading.age_text(plan["taken_at"], self._clock.now()) if plan else ("never", True)
+            return self._filled(
+                "health",
+                **self._state_of(journal),
+                rows=journal.last_seq,
+                checkpoint=journal.checkpoint_seq,
+                age=age,
+                old=old,
+                upcoming=self._upcoming(),
+                state_place=str(self._place.state),
+            )
+
+    def targets(self) -> str:
+        """Return the weights as a form."""
+        return self._editor(self._targets())
+
+    def _editor(self, targets: Targets, weights: Mapping[str, str] | None = None, **more: Any) -> str:
+        shown = weights or {asset: f"{weight:f}" for asset, weight in targets.weights.items()}
+        said = {"problem": "", "preview": None, "staged": False, **more}
+        return self._filled("targets", targets=targets, weights=shown, file=str(self._place.targets), **said)
+
+    def preview(self, form: Mapping[str, str]) -> str:
+        """Return the form again with what its weights would lead to."""
+        targets = self._targets()
+        weights, problem = weights_of(form)
+        if problem:
+            return self._editor(targets, weights or None, problem=problem)
+        with self._reader.journal():
+            pass  # only what can be trusted is previewed
+        found = ask_for_preview(self._place.journal, self._place.targets, weights)
+        return self._editor(targets, weights, problem=found.get("problem", ""), preview=found.get("plan") and found)
+
+    def stage(self, form: Mapping[str, str]) -> str:
+        """Leave the weights as a request, for the owner to confirm in the terminal."""
+        targets = self._targets()
+        weights, problem = weights_of(form)
+        if not problem:
+            problem = self._leave(requests.Ask.STAGE_TARGETS, {"weights": weights, "based_on": targets.digest})
+        return self._editor(targets, weights or None, problem=problem, staged=not problem)
+
+    def ask(self, what: str, form: Mapping[str, str]) -> str:
+        """Leave a request for a pause or a dry run."""
+        asked = {"pause": requests.Ask.PAUSE, "dry_run": requests.Ask.DRY_RUN}.get(what)
+        if asked is None:
+            return self.problem("Nothing of that name can be asked for here.")
+        reason = printable(form.get("reason", ""))[:200]
+        problem = self._leave(asked, {"reason": reason} if asked is requests.Ask.PAUSE else {})
+        return self.problem(problem) if problem else self._filled("asked", what=what)
+
+    def _leave(self, ask: requests.Ask, facts: Mapping[str, Any]) -> str:
+        """Return what kept a request from being left, or an empty text."""
+        try:
+            requests.leave(self._place.state, requests.Request(ask, self._clock.now(), facts))
+        except requests.RequestRefused as exc:
+            return str(exc)
+        except OSError as exc:
+            return f"the request cannot be left: {exc.strerror}; may this process write to the state directory?"
+        return ""
+
+
+def weights_of(form: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """Return the weights of a form as typed, and what is wrong with them, if anything is."""
+    typed = {name.removeprefix("w_"): text.strip() for name, text in form.items() if name.startswith("w_")}
+    extra, share = form.get("add_asset", "").strip().upper(), form.get("add_percent", "").strip()
+    if extra:
+        typed[extra] = share
+    kept = {asset: text for asset, text in typed.items() if text not in {"", "0"}}
+    total = Decimal(0)
+    for asset, text in kept.items():
+        if not ASSET.fullmatch(asset):
+            return kept, f"{printable(asset)[:30]}: a coin is capital letters and digits"
+        try:
+            value = parse_decimal(text)
+        except ValueError:
+            return kept, f"{asset}: {printable(text)[:30]} is not a number of percent"
+        if not 0 < value <= HUNDRED:
+            return kept, f"{asset}: {text} is outside 0 to 100 percent"
+        total += value
+    if total != HUNDRED:
+        way = "too much" if total > HUNDRED else "missing"
+        return kept, f"the weights sum to {total:f}, not 100: {abs(HUNDRED - total):f} {way}"
+    return kept, ""

@@ -1,0 +1,82 @@
+"""What other weights would lead to, from the last recorded look. A process of its own: the page stays small.
+
+Reads {"journal", "targets", "weights"} as JSON on stdin, prints {"plan", "taken_at", "days"} or {"problem"}.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
+from typing import Any
+
+from rebalancer.errors import RebalancerError
+
+TIMEOUT_S = 20.0
+HUNDRED = Decimal(100)
+
+
+def ask(journal: Path, targets: Path, weights: Mapping[str, str]) -> dict[str, Any]:
+    """Return the preview, made by another process; its `problem` says why there is none."""
+    question = json.dumps({"journal": str(journal), "targets": str(targets), "weights": dict(weights)})
+    command = [sys.executable, "-m", "rebalancer.web.preview"]
+    try:
+        done = subprocess.run(  # noqa: S603  # our own module, no shell
+            command, input=question, capture_output=True, text=True, timeout=TIMEOUT_S, check=True
+        )
+        return dict(json.loads(done.stdout))
+    except (subprocess.SubprocessError, ValueError) as exc:
+        return {"problem": f"no preview could be made ({type(exc).__name__})"}
+
+
+def preview(journal_path: Path, targets_path: Path, weights: Mapping[str, str]) -> dict[str, Any]:
+    """Return the plan of other weights at the last recorded look, and how many days the limits spread it over."""
+    from rebalancer.core.plan_json import PlanHeader, plan_document  # noqa: PLC0415  # numpy, in this process only
+    from rebalancer.core.planner import make_plan  # noqa: PLC0415
+    from rebalancer.core.snapshot_json import read_snapshot  # noqa: PLC0415
+    from rebalancer.journal import records  # noqa: PLC0415
+    from rebalancer.journal.rows import Kind  # noqa: PLC0415
+    from rebalancer.journal.store import Journal  # noqa: PLC0415
+    from rebalancer.service.clock import SystemClock  # noqa: PLC0415
+    from rebalancer.targets_file import load_targets  # noqa: PLC0415
+
+    targets = replace(load_targets(targets_path), weights={a: Decimal(w) for a, w in weights.items()})
+    with Journal.open_to_read(journal_path, SystemClock()) as journal:
+        rows = journal.newest(Kind.SNAPSHOT, 1)
+    if not rows:
+        return {"problem": "no look is recorded yet; the first cycle makes one"}
+    snapshot, usage = read_snapshot(records.unpack_snapshot(json.loads(rows[0].payload_text)))
+    unseen = [asset for asset in targets.assets if asset not in snapshot.balances]
+    if unseen:
+        return {"problem": f"{', '.join(unseen)}: not yet looked at; the preview comes after its first cycle"}
+    free = replace(targets.limits, max_turnover_per_cycle=HUNDRED, max_turnover_per_day=Decimal(1000))
+    whole = make_plan(snapshot, replace(targets, limits=free), replace(usage, targets_changed=True))
+    capped = make_plan(snapshot, targets, replace(usage, targets_changed=True))
+    days = Decimal(0)
+    if whole.totals is not None:
+        share = whole.totals.turnover * HUNDRED / targets.limits.max_turnover_per_day
+        days = share.to_integral_value(ROUND_CEILING)
+    header = PlanHeader("preview", "dry-run", "recorded")
+    return {
+        "plan": plan_document(whole if not capped.denials else capped, header),
+        "taken_at": rows[0].t_exch,
+        "days": int(days),
+    }
+
+
+def main() -> None:
+    """Answer one question."""
+    question = json.loads(sys.stdin.read())
+    try:
+        answer = preview(Path(question["journal"]), Path(question["targets"]), question["weights"])
+    except RebalancerError as exc:
+        answer = {"problem": str(exc)}
+    sys.stdout.write(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

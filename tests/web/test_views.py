@@ -1,0 +1,218 @@
+"""Every view: valid HTML, what it says, and that it changes nothing but by a request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import html5lib
+import pytest
+
+from rebalancer.journal import records
+from rebalancer.service.requests import FOLDER, Ask, take
+from rebalancer.web.pages import weights_of
+from tests.report.plans import HOSTILE
+from tests.web.site import Site, make_site
+from tests.web.test_access import HOSTILE_HOSTS, HOSTILE_ORIGINS
+
+VIEWS = ("/", "/targets", "/runs", "/cost", "/health", "/coins/BTC", "/coins/USDT")
+CHANGES = ("/targets/preview", "/targets/stage", "/ask/pause", "/ask/dry_run", "/logout")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = make_site(tmp_path).logged_in()
+    yield made
+    made.pages.close()
+
+
+def strict(text: str) -> None:
+    html5lib.HTMLParser(strict=True).parse(text)
+
+
+@pytest.mark.parametrize("path", [*VIEWS, "/login"])
+def test_every_view_is_valid_html_without_script_or_style_of_its_own(site: Site, path: str) -> None:
+    answer = site.client.get(path)
+    strict(answer.text)
+    assert "style=" not in answer.text and "<style" not in answer.text and "onclick" not in answer.text
+    assert answer.text.count("<script") == 1 and "http" not in answer.text.replace("http-equiv", "")
+
+
+def test_the_overview_says_mode_worth_age_next_look_and_every_coins_reason(site: Site) -> None:
+    site.house.clock.advance(600)
+    shown = site.text("/")
+    books = site.house.journal.state.books
+    assert books is not None
+    for words in (
+        "<strong>LIVE</strong>",
+        f"{books.nav_quote:,.2f}",
+        "last look 10 minutes ago",
+        "inside its band",
+        "next look",
+    ):
+        assert words in shown, words
+    site.house.clock.advance(3 * 3600)
+    assert "this is not the present" in site.text("/")
+
+
+def test_a_halt_a_pause_and_an_unresolved_order_come_first(site: Site) -> None:
+    site.house.journal.append(records.halt("foreign_order", "order 7 is not ours"))
+    site.house.pause.path.write_text("on holiday")
+    shown = site.text("/")
+    assert shown.index("on holiday") < shown.index("order 7 is not ours") < shown.index("next look")
+
+
+def test_a_run_shows_its_plan_its_orders_and_the_evidence(site: Site) -> None:
+    run = site.house.records[0].run_id
+    shown = site.text(f"/runs/{run}")
+    record = site.house.records[0]
+    for words in (run, record.client_order_id, "sending", "outcome", "Legs"):
+        assert words in shown, words
+    strict(site.client.get(f"/runs/{run}").text)
+
+
+@pytest.mark.parametrize("path", ["/runs/nothing", "/runs/../etc", "/coins/NOSUCH", "/coins/<b>", "/nowhere", "/runs?before=x", "/runs?before=99999999999999999999", "/ask/trade"])  # fmt: skip
+def test_what_is_not_there_is_not_found(site: Site, path: str) -> None:
+    assert site.client.get(path).status_code in {404, 405}
+
+
+def test_foreign_words_become_words(site: Site) -> None:
+    site.house.journal.append(records.halt("foreign_order", HOSTILE))
+    shown = site.text("/")
+    assert "<script>alert" not in shown and "&lt;script&gt;" in shown and "\x1b" not in shown
+
+
+@pytest.mark.parametrize("path", [*VIEWS, *CHANGES])
+def test_a_stranger_sees_nothing_and_asks_for_nothing(tmp_path: Path, path: str) -> None:
+    site = make_site(tmp_path, cycles=1)
+    answer = site.client.get(path, follow_redirects=False)
+    assert answer.status_code == 303 and answer.headers["location"] == "/login"
+    assert site.post(path).status_code == 403
+    assert not (tmp_path / FOLDER).exists()
+
+
+@pytest.mark.parametrize("host", [host for host in HOSTILE_HOSTS if host and host.isprintable()])
+def test_a_hostile_name_gets_nothing_even_with_the_cookie(site: Site, host: str) -> None:
+    for path in (*VIEWS, "/login", "/static/page.css"):
+        answer = site.client.get(path, headers={"host": host})
+        assert answer.status_code == 421 and "USDT" not in answer.text
+
+
+@pytest.mark.parametrize("origin", HOSTILE_ORIGINS)
+@pytest.mark.parametrize("path", [*CHANGES, "/login"])
+def test_no_other_site_can_make_a_browser_of_ours_ask_for_anything(site: Site, path: str, origin: str | None) -> None:
+    headers = {} if origin is None else {"origin": origin}
+    form = {"form_token": site.access.form_token, "token": "t" * 43, "w_BTC": "80", "w_USDT": "20"}
+    assert site.client.post(path, data=form, headers=headers).status_code == 403
+    assert take(site.house.folder, site.house.clock.now()) == []
+
+
+@pytest.mark.parametrize("method", ["put", "delete", "patch", "options"])
+def test_no_other_method_does_anything(site: Site, method: str) -> None:
+    for path in (*VIEWS, *CHANGES):
+        assert site.client.request(method.upper(), path).status_code == 405
+
+
+def test_every_answer_carries_the_headers(site: Site) -> None:
+    for path in (*VIEWS, "/nowhere", "/static/page.js"):
+        headers = site.client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"] and headers["x-frame-options"] == "DENY"
+        assert headers["cache-control"] == "no-store"
+
+
+def test_the_cookie_is_for_this_site_and_no_script(tmp_path: Path) -> None:
+    site = make_site(tmp_path, cycles=1)
+    answer = site.client.post(
+        "/login", data={"token": "t" * 43}, headers={"origin": "http://127.0.0.1:8765"}, follow_redirects=False
+    )
+    assert answer.status_code == 303
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie and "samesite=strict" in cookie and "t" * 43 not in cookie
+    assert (
+        site.client.post("/login", data={"token": "wrong"}, headers={"origin": "http://127.0.0.1:8765"}).status_code
+        == 403
+    )
+
+
+def test_logging_out_takes_the_cookie_away(site: Site) -> None:
+    site.post("/logout")
+    assert site.client.get("/", follow_redirects=False).status_code == 303
+
+
+def test_a_pause_and_a_dry_run_are_asked_for(site: Site) -> None:
+    assert "asked for" in site.post("/ask/pause", reason="holiday").text
+    assert "asked for" in site.post("/ask/dry_run").text
+    found = take(site.house.folder, site.house.clock.now())
+    assert {request.ask for request in found} == {Ask.PAUSE, Ask.DRY_RUN}
+    assert {"reason": "holiday"} in [request.facts for request in found]
+
+
+@pytest.mark.parametrize("what", ["trade", "resume", "stage_targets", "ack", "limits"])
+def test_nothing_else_can_be_asked_for(site: Site, what: str) -> None:
+    site.post(f"/ask/{what}")
+    assert take(site.house.folder, site.house.clock.now()) == []
+
+
+def test_a_preview_is_made_of_the_last_look_and_leaves_nothing(site: Site) -> None:
+    shown = site.post("/targets/preview", w_BTC="20", w_ETH="45", w_SOL="15", w_USDT="20").text
+    assert "What it would lead to" in shown and "within the limits in" in shown and "sell btcusdt" in shown
+    strict(shown)
+    assert take(site.house.folder, site.house.clock.now()) == []
+
+
+def test_staged_weights_wait_for_the_service_and_change_no_file(site: Site) -> None:
+    before = (site.house.folder / "targets.toml").read_text()
+    shown = site.post("/targets/stage", w_BTC="30", w_ETH="35", w_SOL="15", w_USDT="20").text
+    assert "rebalancer targets confirm" in shown and "Asked for" in shown
+    (request,) = take(site.house.folder, site.house.clock.now())
+    assert request.ask is Ask.STAGE_TARGETS and request.facts["weights"]["ETH"] == "35"
+    assert (site.house.folder / "targets.toml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"w_BTC": "50", "w_USDT": "40"}, "sum to 90, not 100: 10 missing"),
+        ({"w_BTC": "70", "w_USDT": "40"}, "10 too much"),
+        ({"w_BTC": "x", "w_USDT": "40"}, "BTC: x is not a number"),
+        ({"w_BTC": "-1", "w_USDT": "101"}, "outside 0 to 100"),
+        ({"w_BTC": "NaN", "w_USDT": "40"}, "is not a number"),
+        ({"w_BTC": "60", "w_USDT": "20", "add_asset": "<b>", "add_percent": "20"}, "capital letters"),
+    ],
+)
+def test_weights_that_are_none_are_said_and_not_staged(site: Site, form: dict[str, str], words: str) -> None:
+    answer = site.post("/targets/stage", **form)
+    assert words.replace("<", "&lt;") in answer.text
+    assert take(site.house.folder, site.house.clock.now()) == []
+
+
+def test_a_coin_can_be_added_and_one_left_out() -> None:
+    form = {"w_BTC": "60", "w_ETH": "0", "w_USDT": "20", "add_asset": "doge", "add_percent": "20"}
+    assert weights_of(form) == ({"BTC": "60", "USDT": "20", "DOGE": "20"}, "")
+
+
+def test_a_form_of_many_megabytes_is_refused(site: Site) -> None:
+    assert site.post("/targets/preview", w_BTC="1" * 100_000).status_code == 413
+
+
+def test_without_a_journal_or_with_a_bad_file_the_page_says_so(tmp_path: Path) -> None:
+    site = make_site(tmp_path, cycles=1).logged_in()
+    (tmp_path / "targets.toml").write_text("version = 1")
+    assert site.client.get("/targets").status_code == 503
+    assert "targets file is not in order" in site.text("/")
+    site.house.close()
+    site.pages.close()
+    for path in tmp_path.glob("journal.db*"):
+        path.unlink()
+    answer = site.client.get("/")
+    assert answer.status_code == 503 and "there is no journal yet" in answer.text
+
+
+def test_reading_changes_no_byte_of_the_journal(site: Site) -> None:
+    path = site.house.folder / "journal.db"
+    before = (path.read_bytes(), path.with_name("journal.db-wal").read_bytes())
+    for view in VIEWS:
+        site.client.get(view)
+    assert (path.read_bytes(), path.with_name("journal.db-wal").read_bytes()) == before
+    assert json.dumps(site.house.states())
