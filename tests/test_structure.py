@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.journal",
         "rebalancer.venues.base",
     ),
+    "rebalancer.backtest": ("rebalancer.backtest", "rebalancer.core", "rebalancer.errors"),
     "rebalancer.report": ("rebalancer.report", "rebalancer.core", "rebalancer.journal.queries"),
     "rebalancer.alerts": (
         "rebalancer.alerts",
@@ -97,6 +98,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rebalancer.core.destination",
         "rebalancer.core.planner",
         "rebalancer.core.wishes",
+        "rebalancer.backtest",
     ),
     "socket": ("rebalancer.sdnotify", "rebalancer.simulator.server"),
 }
