@@ -18,7 +18,7 @@ from rebalancer.backtest.result import Result, Trade
 from rebalancer.backtest.series import Series
 from rebalancer.backtest.setting import BacktestSetting
 from rebalancer.core.bands import band_widths
-from rebalancer.core.drift import FloatArray, frozen
+from rebalancer.core.drift import FloatArray, drifts_of, frozen
 from rebalancer.core.model import Side, Usage
 from rebalancer.core.money import EXACT, ZERO, to_float
 from rebalancer.core.plan import Leg
@@ -88,7 +88,8 @@ class _Walk:
         self.past = _Past()
         self.trades: list[Trade] = []
         n_times = len(market.times)
-        self.weights = np.empty_like(self.closes)
+        self.bands = band_widths(self.fractions, targets.bands)
+        self.drift = np.empty_like(self.closes)
         self.nav, self.fee, self.spread, self.turnover = (np.zeros(n_times) for _ in range(4))
         self.orders, self.denied = (np.zeros(n_times, dtype=np.int64) for _ in range(2))
 
@@ -106,9 +107,9 @@ class _Walk:
             assets=self.targets.assets,
             times=self.market.times,
             targets=self.fractions,
-            weights=self.weights,
+            drift=self.drift.T,
             nav_quote=self.nav,
-            shadow_quote=self.closes @ first,
+            shadow_quote=first @ self.closes,
             fee_quote=self.fee,
             spread_quote=self.spread,
             turnover=self.turnover,
@@ -124,9 +125,9 @@ class _Walk:
 
     def _walk_block(self, first: int, last: int) -> int:
         """Go on until something is traded or the block ends; return the next close to look at."""
-        values = self.closes[first:last] * self._amounts()
-        self.nav[first:last] = values.sum(axis=1)
-        self.weights[first:last] = values / self.nav[first:last, None]
+        values = self.closes[:, first:last] * self._amounts()[:, np.newaxis]
+        self.nav[first:last] = values.sum(axis=0)
+        self.drift[:, first:last] = drifts_of(values, self.fractions)
         for at in self._may_act(first, last):
             self._note_passed(at - 1)
             if self._act(at):
@@ -136,12 +137,8 @@ class _Walk:
 
     def _may_act(self, first: int, last: int) -> list[int]:
         """Return the closes at which the planner may trade or object."""
-        outside = np.abs(self.weights[first:last] - self.fractions) > self._least_bands() - NOISE
-        return [first + int(offset) for offset in np.flatnonzero(outside.any(axis=1) | self.suspect[first:last])]
-
-    def _least_bands(self) -> FloatArray:
-        """Return a distance within which the planner leaves every asset alone."""
-        return band_widths(self.fractions, self.targets.bands)
+        outside = np.abs(self.drift[:, first:last]) > (self.bands - NOISE)[:, np.newaxis]
+        return [first + int(offset) for offset in np.flatnonzero(outside.any(axis=0) | self.suspect[first:last])]
 
     def _note_passed(self, at: int) -> None:
         """Count the closes that needed no plan as seen, up to and with this one."""
@@ -173,7 +170,7 @@ class _Walk:
             self.fee[at] += float(account.fee_value(trade, prices))
             self.spread[at] += float(account.spread_value(trade, prices))
         self.orders[at] = len(legs)
-        moved = (self._amounts() - before) * self.closes[at]
+        moved = (self._amounts() - before) * self.closes[:, at]
         coins = np.array([asset != self.targets.quote for asset in self.targets.assets])
         moved = moved[coins]
         self.turnover[at] = max(-moved[moved < 0].sum(), moved[moved > 0].sum()) / self.nav[at]

@@ -52,9 +52,9 @@ class Market:
         return {coin: from_float(price) for coin, price in zip(self.coins, row, strict=True)} | {self.quote: ONE}
 
     def with_cash(self, targets: Targets) -> FloatArray:
-        """Return the closes in the order of the targets file, the quote coin's column all ones."""
-        made = np.ones((len(self.times), len(targets.assets)))
-        made[:, [targets.assets.index(coin) for coin in self.coins]] = self.closes
+        """Return closes by asset, shape (n_assets, n_times), in the targets file's order; the quote coin's are ones."""
+        made = np.ones((len(targets.assets), len(self.times)))
+        made[[targets.assets.index(coin) for coin in self.coins]] = self.closes.T
         return made
 
     def snapshot(self, at: int, balances: Mapping[str, Decimal], prices: Mapping[str, Decimal]) -> Snapshot:
@@ -114,5 +114,4 @@ class Market:
 
 
 def _moved(closes: FloatArray, before: FloatArray) -> BoolArray:
-    moved: BoolArray = (np.abs(closes / before - 1) > MOVE_SUSPECT).any(axis=1)
-    return moved
+    return np.asarray((np.abs(closes / before - 1) > MOVE_SUSPECT).any(axis=1))

@@ -45,14 +45,14 @@ class Trade:
 class Result:
     """One policy over one series. Arrays have one row a time, seen before that time's trades; money is in quote.
 
-    `assets` is the order of the columns of `weights` and of `targets`, both fractions of NAV.
+    `assets` is the order of `targets` and of the columns of `drift` and `weights`, all fractions of NAV.
     """
 
     policy: str
     assets: tuple[str, ...]
     times: tuple[datetime, ...]
     targets: FloatArray  # (n_assets,)
-    weights: FloatArray  # (n_times, n_assets)
+    drift: FloatArray  # (n_times, n_assets), weight minus target
     nav_quote: FloatArray  # (n_times,)
     shadow_quote: FloatArray  # NAV had nothing ever been traded
     fee_quote: FloatArray  # paid at each time, valued at its close
@@ -70,9 +70,14 @@ class Result:
         return (self.times[-1] - self.times[0]).total_seconds() / YEAR_S
 
     @property
+    def weights(self) -> FloatArray:
+        """Return each asset's share of NAV at each time, shape (n_times, n_assets)."""
+        return np.asarray(self.drift + self.targets)
+
+    @property
     def stray_pp(self) -> FloatArray:
         """Return the Euclidean distance of weights and targets at each time, in percentage points."""
-        return np.asarray(np.linalg.norm(self.weights - self.targets, axis=1) * POINTS)
+        return np.asarray(np.linalg.norm(self.drift, axis=1) * POINTS)
 
     @property
     def rms_pp(self) -> float:
@@ -82,7 +87,7 @@ class Result:
     @property
     def worst_stray_pp(self) -> float:
         """Return the furthest that one asset was ever from its target, in percentage points."""
-        return float(np.abs(self.weights - self.targets).max() * POINTS)
+        return float(np.abs(self.drift).max() * POINTS)
 
     @property
     def fee_percent_year(self) -> float:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ class Series:
     def __post_init__(self) -> None:
         assert self.closes.shape == (len(self.times), len(self.assets)), self.closes.shape
         assert np.isfinite(self.closes).all() and (self.closes > 0).all()
-        assert all(early < late for early, late in zip(self.times, self.times[1:], strict=False))
+        assert all(early < late for early, late in pairwise(self.times))
         self.closes.setflags(write=False)
 
     def __len__(self) -> int:
