@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import math
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -52,23 +54,41 @@ class Series:
         return Series(self.assets, self.times[first:last], self.closes[first:last].copy())
 
 
+def coins_of(path: Path) -> tuple[str, ...]:
+    """Return the coins that a price file has a column for. Raises ConfigError as `read_csv` does."""
+    with _opened(path) as rows:
+        header = _header(rows)
+        _columns(path, header, ())
+    return tuple(name.upper() for name in header if name and name.lower() not in TIME_COLUMNS)
+
+
 def read_csv(path: Path, assets: Sequence[str]) -> Series:
     """Read a column `date` or `time_utc` and one column a coin; start where every coin of `assets` has a price.
 
     Cells before a coin's first price may be empty. Closes become float64, which keeps 15 digits. Raises ConfigError
     with file, line and column for anything else that is not a price above zero at a later time than the line before.
     """
+    with _opened(path) as rows:
+        return _read(path, rows, tuple(assets))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Iterator[list[str]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _read(path, csv.reader(file, strict=True), tuple(assets))
+            yield csv.reader(file, strict=True)
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read ({exc.strerror}); give a CSV file of closes") from exc
     except (UnicodeDecodeError, csv.Error) as exc:
         raise ConfigError(f"{path}: is not a CSV file in UTF-8 ({exc}); export it again") from exc
 
 
+def _header(rows: Iterator[list[str]]) -> list[str]:
+    return [name.strip() for name in next(rows, [])]
+
+
 def _read(path: Path, rows: Iterator[list[str]], assets: tuple[str, ...]) -> Series:
-    header = [name.strip() for name in next(rows, [])]
+    header = _header(rows)
     time_column, columns = _columns(path, header, assets)
     times: list[datetime] = []
     closes: list[list[float]] = []
@@ -149,8 +169,8 @@ def _note_first(path: Path, line: int, assets: tuple[str, ...], prices: list[flo
 def generate(seed: int, days: int, assets: Sequence[str], *, step: timedelta = timedelta(days=1)) -> Series:
     """Return a made-up history, the same for the same seed: a geometric walk that coins share in part, with jumps.
 
-    Daily volatility is 2.5 to 5 % a coin, two thirds of it common; about four times a year all jump together by some
-    12 %. Smaller steps than a day are scaled by the root of time. `days` counts closes, at least 2.
+    Daily volatility is 2.5 to 5 % a coin, two thirds of it common, around no trend; about four times a year all jump
+    together by some 12 %. Smaller steps than a day are scaled by the root of time. `days` counts closes, at least 2.
     """
     assert days >= TIMES_MIN, days
     rng = random.Random(seed)
@@ -162,9 +182,9 @@ def generate(seed: int, days: int, assets: Sequence[str], *, step: timedelta = t
     for _ in range(days):
         closes.append([float(f"{price:.{DIGITS}g}") for price in prices])
         common = rng.gauss(0, 1)
-        jump = rng.gauss(-0.03, 0.12) if rng.random() < jump_chance else 0.0
+        jump = rng.gauss(0, 0.12) if rng.random() < jump_chance else 0.0
         for index, own in enumerate(volatility):
             shock = own * scale * (0.816 * common + 0.577 * rng.gauss(0, 1))  # squares add up to one
-            prices[index] *= float(np.exp(shock + jump * rng.uniform(0.6, 1.4)))
+            prices[index] *= math.exp(shock + jump * rng.uniform(0.6, 1.4))
     times = tuple(GENERATED_FROM + step * number for number in range(days))
     return Series(tuple(assets), times, np.array(closes, dtype=np.float64))
