@@ -34,10 +34,10 @@ class BacktestSetting:
         _within("nav_quote", self.nav_quote, ONE, Decimal(10) ** 12)
         _within("min_order_quote", self.min_order_quote, ZERO, Decimal(10) ** 9)
         for asset, lot in self.lots.items():
-            if not lot > ZERO:
+            if not lot.is_finite() or lot <= ZERO:
                 raise ConfigError(f"lots.{asset} is {lot}, must be above zero; give the size of one lot")
 
 
 def _within(name: str, value: Decimal, least: Decimal, most: Decimal) -> None:
-    if not least <= value <= most:  # also NaN, which compares to nothing
+    if not value.is_finite() or not least <= value <= most:
         raise ConfigError(f"{name} is {value}, must be from {least} to {most}; give a number in that range")
