@@ -88,7 +88,8 @@ class _Walk:
         self.past = _Past()
         self.trades: list[Trade] = []
         n_times = len(market.times)
-        self.bands = band_widths(self.fractions, targets.bands)
+        # The planner may act on what lies nearer than its band, but on nothing nearer than half of its target.
+        self.quiet = np.minimum(band_widths(self.fractions, targets.bands), self.fractions / 2) - NOISE
         self.drift = np.empty_like(self.closes)
         self.nav, self.fee, self.spread, self.turnover = (np.zeros(n_times) for _ in range(4))
         self.orders, self.denied = (np.zeros(n_times, dtype=np.int64) for _ in range(2))
@@ -137,7 +138,7 @@ class _Walk:
 
     def _may_act(self, first: int, last: int) -> list[int]:
         """Return the closes at which the planner may trade or object."""
-        outside = np.abs(self.drift[:, first:last]) > (self.bands - NOISE)[:, np.newaxis]
+        outside = np.abs(self.drift[:, first:last]) > self.quiet[:, np.newaxis]
         return [first + int(offset) for offset in np.flatnonzero(outside.any(axis=0) | self.suspect[first:last])]
 
     def _note_passed(self, at: int) -> None:
