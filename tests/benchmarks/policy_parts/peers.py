@@ -11,7 +11,7 @@ import logging
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -33,7 +33,9 @@ SAME = 1e-9  # of NAV
 INSTALL = "pip install -e '.[bench]'"
 
 
-def compare(series: Series, targets: Targets, setting: BacktestSetting) -> dict[str, Any]:
+def compare(
+    series: Series, targets: Targets, setting: BacktestSetting, names: Sequence[str] = ("bt", "cvxportfolio")
+) -> dict[str, Any]:
     """Return, by peer, the largest difference of a trade as a fraction of NAV, and how many times slower it is."""
     free = replace(setting, fee_rate=ZERO, spread_bps=ZERO, min_order_quote=ZERO)
     ours = run_policy(Calendar(Period.MONTH), series, targets, free)
@@ -43,13 +45,13 @@ def compare(series: Series, targets: Targets, setting: BacktestSetting) -> dict[
     made: dict[str, Any] = {
         "ours": {"calendar_s": seconds, "planner_s": planner_s, "rebalances": int(ours.orders.astype(bool).sum())}
     }
-    for name, run in (("bt", _bt), ("cvxportfolio", _cvxportfolio)):
+    for name in names:
         if importlib.util.find_spec(name) is None:
             made[name] = {"missing": f"{name} is not installed: {INSTALL}"}
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # theirs, about pandas
-            theirs, peer_s = run(series, targets, free)
+            theirs, peer_s = PEERS[name](series, targets, free)
         apart = float(np.abs((theirs - wanted) / ours.nav_quote[:, np.newaxis]).max())
         made[name] = {
             "seconds": peer_s,
@@ -174,3 +176,6 @@ def _cvxportfolio(series: Series, targets: Targets, setting: BacktestSetting) ->
         seconds = _best(run)
         bought = run().u.reindex(index=prices.index, columns=prices.columns).fillna(0.0)
     return bought.to_numpy(), seconds
+
+
+PEERS = {"bt": _bt, "cvxportfolio": _cvxportfolio}

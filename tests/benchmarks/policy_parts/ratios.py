@@ -44,9 +44,12 @@ def measure(series: Series, targets: Targets, setting: BacktestSetting, wanted_p
     threshold = at_rms(lambda width: run_policy(Threshold(width), series, targets, setting), wanted_pp, start=5.0)
     figures: dict[str, float | None] = dict.fromkeys(LIMITS)
     sell_all = None
-    if half is None or threshold is None:
-        notes.append(f"no width of some policy gives {wanted_pp:g} pp on these prices; try another --rms")
-    else:
+    found = {"bands": half, "threshold": threshold}
+    for name in (name for name, policy in found.items() if policy is None):
+        notes.append(f"no width of {name} gives {wanted_pp:g} pp on these prices; try another --rms or a longer file")
+    if setting.fee_rate == 0:
+        notes.append("without a fee there are no ratios of fees")
+    if half is not None and threshold is not None:
         figures["fee_ratio_half"] = _ratio(half.fee_fitted_percent_year, threshold.fee_fitted_percent_year)
         at = run_policy(SellAll(threshold.width), series, targets, setting)
         sell_all = AtRms(threshold.width, at.rms_pp, at.fee_percent_year, at.fee_percent_year)
