@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class Kept:
     def document(self) -> dict[str, Any]:
         """Return this as JSON values."""
         times = sorted(self.closes)
-        gap = max((late - early for early, late in pairwise(times)), default=timedelta(0))
+        gap = max((late - early for early, late in itertools.pairwise(times)), default=timedelta(0))
         return {
             "asset": self.asset,
             "file": str(self.path),
@@ -83,7 +83,7 @@ def fetch_candles(
     period: CandlePeriod,
     periods: int,
     *,
-    advance: Callable[[int], None],
+    tell: Callable[[int], None],
 ) -> list[Kept]:
     """Bring the kept closes up to now, asking only for what is missing, all coins together.
 
@@ -93,8 +93,17 @@ def fetch_candles(
     now = connection.venue.fetch_server_time()
     folder.mkdir(parents=True, exist_ok=True)
     known = {asset: read_closes(path, asset) for asset, path in files_of(folder, targets).items()}
+    done = itertools.count(1)  # whose `next` threads may share
     calls = [
-        partial(_fetch, connection, asset, targets.quote, period, _missing(closes, now, period, periods), advance)
+        partial(
+            _fetch,
+            connection,
+            asset,
+            targets.quote,
+            period,
+            _missing(closes, now, period, periods),
+            lambda: tell(next(done)),
+        )
         for asset, closes in known.items()
     ]
     made, problems = [], []
@@ -117,14 +126,14 @@ def _missing(known: Closes, now: datetime, period: CandlePeriod, periods: int) -
 
 
 def _fetch(
-    connection: Connection, asset: str, quote: str, period: CandlePeriod, count: int, advance: Callable[[int], None]
+    connection: Connection, asset: str, quote: str, period: CandlePeriod, count: int, done: Callable[[], None]
 ) -> Mapping[datetime, Any]:
     symbol = connection.venue.symbol_of(asset, quote)
     try:
         candles = connection.venue.fetch_candles(symbol, period, count + 1)  # for the last one is not over yet
     except Rejected as exc:
         raise ConfigError(f"{asset}: no candles of {asset}/{quote} ({exc}); check the name") from None
-    advance(1)
+    done()
     return {candle.starts_at + period.length: candle.close for candle in candles}
 
 

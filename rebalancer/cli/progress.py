@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that is told how many more of `total` are done; without a terminal it shows nothing."""
+    """Yield a function that is told how many of `total` are done; without a terminal it shows nothing."""
     if not sys.stderr.isatty():
-        yield lambda _more: None
+        yield lambda _done: None
         return
     from rich.console import Console  # noqa: PLC0415  # only for a terminal
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
@@ -19,4 +19,4 @@ def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(label, total=total)
-        yield lambda more: shown.advance(task, more)
+        yield lambda done: shown.update(task, completed=done)

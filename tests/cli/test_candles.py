@@ -68,8 +68,8 @@ class Bench:
     def fetch(self, period: CandlePeriod = DAY, periods: int = 30) -> dict[str, Kept]:
         self.wire.asked.clear()
         told: list[int] = []
-        made = fetch_candles(self.connection, self.targets, self.folder, period, periods, advance=told.append)
-        assert sum(told) == len(made), "the bar reaches its end"
+        made = fetch_candles(self.connection, self.targets, self.folder, period, periods, tell=told.append)
+        assert sorted(told) == list(range(1, len(made) + 1)), "the bar reaches its end"
         return {each.asset: each for each in made}
 
     def bytes(self) -> dict[str, bytes]:
