@@ -10,11 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rebalancer.core.plan import Plan
 from rebalancer.core.targets import Targets
 from rebalancer.report.price_tag import PriceTag, bundled_tag, policy_digest
 
 if TYPE_CHECKING:
+    from rebalancer.service.cycle import Decided
     from rebalancer.settings import Settings
 
 VERSION = 1
@@ -27,10 +27,12 @@ def file_of(settings: Settings) -> Path:
     return settings.paths.state / "backtests" / f"{settings.public_kind}.json"
 
 
-def tag_of(settings: Settings, targets: Targets, plan: Plan, fee_rate: Decimal) -> PriceTag | None:
-    """Return what this policy may be expected to cost; None for a plan without assets, which has no bands either."""
-    if not plan.assets:
+def tag_of(settings: Settings, targets: Targets, decided: Decided) -> PriceTag | None:
+    """Return what this policy may be expected to cost; None where the plan was refused, or the fees are not known."""
+    plan, fees = decided.plan, decided.snapshot.fees
+    if plan.refused or not plan.assets or not fees:
         return None
+    fee_rate = max(fee.taker_fee_rate for fee in fees.values())
     kept = _kept(file_of(settings)).get(policy_digest(targets, fee_rate))
     if kept is not None:
         with suppress(KeyError, TypeError, ValueError):  # an entry of another hand: the bundled table serves
