@@ -77,14 +77,14 @@ def frontier_text(points: Sequence[FrontierPoint]) -> str:
     for destination, group in groupby(points, key=lambda point: point.bands.destination):
         lines.append(f"destination = {plain(destination)}, {destination_words(destination)}:")
         lines += [_line(point) for point in group]
-    return "\n".join([*lines, "* nothing tried was both cheaper and closer"]) + "\n"
+    return "\n".join([*lines, "* nothing tried was both cheaper and closer; the last figure is orders a year"]) + "\n"
 
 
 def _line(point: FrontierPoint) -> str:
     mine = " (this setting)" if point.current else ""
     return (
         f"{'*' if point.best else ' '} k = {plain(point.bands.k)}{mine}: about {bps(point.cost_bps_year)} bp a year, "
-        f"strays about {points_of(point.rms_pp)} points, {point.orders_year:.0f} orders"
+        f"strays about {points_of(point.rms_pp)} points  {point.orders_year:.0f}/yr"
     )
 
 

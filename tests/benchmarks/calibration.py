@@ -1,32 +1,33 @@
-"""Measures the table of `rebalancer/report/price_tag.py`: the planner over generated hourly markets against its model.
+"""The table of `rebalancer/report/price_tag.py`: the planner over generated hourly markets against its model.
 
-Several portfolios, band factors, destinations and seeds; for each class of markets the median of measured / modelled,
-and how far apart the middle eight tenths lie. A generated history is made calm or wild by letting its clock run
-slower or faster: the same path, over more or less time.
+Several portfolios, band factors, destinations and seeds; for each class of markets the median of measured / modelled
+is what the table holds, and the figures say by which factor the two differ now. A generated history is made calm or
+wild by letting its clock run slower or faster: the same path, over more or less time.
 
-python -m tests.benchmarks.calibration [--seeds N] [--days N] [--json]
+python -m tests.benchmarks.calibration [--runs SEEDS] [--days N] [--json]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
+import multiprocessing
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
 import numpy as np
 
-from rebalancer.backtest.calibrate import Point, sweep
-from rebalancer.backtest.policies import Bands
+from rebalancer.backtest.engine import run_backtest
+from rebalancer.backtest.result import Result
 from rebalancer.backtest.series import YEAR_S, Series, generate
 from rebalancer.backtest.setting import BacktestSetting
 from rebalancer.core.bands import band_widths
 from rebalancer.core.drift import frozen
 from rebalancer.core.targets import BandPolicy, Targets
 from rebalancer.report.price_tag import CALM, USUAL, WILD, Market, stray, traded_year
+from tests.benchmarks.figures import Figure, parser, say
 
 HOUR_S = 3600
 PACES = {"calm": 0.4, "usual": 1.0, "wild": 2.2}  # times the variance of `generate`
@@ -61,59 +62,86 @@ def volatility(series: Series) -> float:
     return float(np.sqrt((moves**2).mean() * YEAR_S / HOUR_S))
 
 
-def measure(pace: float, seeds: int, days: int) -> tuple[float, list[float], list[float]]:
-    """Return the volatility of a class, and measured / modelled of traded notional and of stray."""
-    spreads, traded, strays = [], [], []
-    for seed in range(seeds):
-        for targets in portfolios():
-            coins = [asset for asset in targets.assets if asset != targets.quote]
-            series = paced(seed, days, coins, pace)
-            spreads.append(volatility(series))
-            policies = [replace(BandPolicy(), k=k, destination=stop) for k in FACTORS for stop in STOPS]
-            setting = BacktestSetting(FEE, guards=False, caps=False)
-            points = [Point(Bands(), replace(targets, bands=bands), setting) for bands in policies]
-            for bands, figures in zip(policies, sweep(series, points), strict=True):
-                ratios = compare(targets, bands, figures, Market(spreads[-1], 1.0, 1.0))
-                traded.append(ratios[0])
-                strays.append(ratios[1])
-    return statistics.mean(spreads), traded, strays
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One history of one portfolio."""
+
+    name: str  # of the class of markets
+    seed: int
+    days: int
+    portfolio: int
 
 
-def compare(targets: Targets, bands: BandPolicy, figures: dict[str, float], market: Market) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of one history: its volatility, and measured / modelled of each setting tried."""
+
+    name: str
+    volatility: float
+    traded: tuple[float, ...]
+    stray: tuple[float, ...]
+
+
+def measure(task: Task) -> Measured:
+    targets = list(portfolios())[task.portfolio]
+    coins = [asset for asset in targets.assets if asset != targets.quote]
+    series = paced(task.seed, task.days, coins, PACES[task.name])
+    market = Market(volatility(series), 1.0, 1.0)
+    setting = BacktestSetting(FEE, guards=False, caps=False)
+    ratios = []
+    for k in FACTORS:
+        for stop in STOPS:
+            bands = replace(BandPolicy(), k=k, destination=stop)
+            found = run_backtest(series, replace(targets, bands=bands), setting)
+            ratios.append(compare(targets, bands, found, market))
+    return Measured(task.name, market.volatility, tuple(r[0] for r in ratios), tuple(r[1] for r in ratios))
+
+
+def compare(targets: Targets, bands: BandPolicy, found: Result, market: Market) -> tuple[float, float]:
     """Return measured / modelled of the traded notional and of the rms stray."""
+    assert targets.assets[-1] == targets.quote
     weights = frozen([float(targets.fraction(asset)) for asset in targets.assets])
     widths, stop = band_widths(weights, bands).tolist(), float(bands.destination)
-    measured = figures["fee_percent_year"] / 100 / float(FEE)
+    measured = found.fee_percent_year / 100 / float(FEE)
     return (
         measured / traded_year(weights.tolist(), widths, stop, market),
-        figures["rms_pp"] / 100 / stray(widths, stop, market),
+        found.rms_pp / 100 / stray(widths, stop, market),
     )
 
 
+def apart(one: float, other: float) -> float:
+    """Return by which factor two numbers differ, 1 or more."""
+    return max(one / other, other / one)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    found = {name: measure(pace, options.seeds, options.days) for name, pace in PACES.items()}
-    rows = {
-        name: {
-            "volatility": round(spread, 3),
-            "traded": round(statistics.median(traded), 3),
-            "traded_spread": [round(float(q), 2) for q in np.quantile(traded, (0.1, 0.9))],
-            "stray": round(statistics.median(strays), 3),
-            "stray_spread": [round(float(q), 2) for q in np.quantile(strays, (0.1, 0.9))],
-            "bundled": [CLASSES[name].volatility, CLASSES[name].traded, CLASSES[name].stray],
-        }
-        for name, (spread, traded, strays) in found.items()
-    }
-    if options.json:
-        print(json.dumps(rows))
-        return
-    for name, row in rows.items():
-        print(f"{name:<6} volatility {row['volatility']}, traded {row['traded']} {row['traded_spread']}, "
-              f"stray {row['stray']} {row['stray_spread']}; bundled {row['bundled']}")  # fmt: skip
+    made = parser(__doc__ or "")
+    made.set_defaults(runs=3)
+    made.add_argument("--days", type=int, default=365, help="length of each history (default 365)")
+    options = made.parse_args()
+    tasks = [
+        Task(name, seed, options.days, portfolio)
+        for name in PACES
+        for seed in range(options.runs)
+        for portfolio in range(len(PORTFOLIOS))
+    ]
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+        found = list(pool.map(measure, tasks))
+    figures = []
+    for name, bundled in CLASSES.items():
+        ours = [each for each in found if each.name == name]
+        traded, strays = ([ratio for each in ours for ratio in getattr(each, what)] for what in ("traded", "stray"))
+        measured = Market(
+            statistics.mean(each.volatility for each in ours), statistics.median(traded), statistics.median(strays)
+        )
+        if not options.json:
+            spread = ", ".join(f"{quantile:.2f}" for quantile in np.quantile(traded, (0.1, 0.9)))
+            print(f"{name.upper()} = {measured}  # traded: eight tenths within {spread}")
+        figures += [
+            Figure(f"{name}: traded, measured / bundled", apart(measured.traded, bundled.traded), 1.25, "x"),
+            Figure(f"{name}: stray, measured / bundled", apart(measured.stray, bundled.stray), 1.1, "x"),
+        ]
+    say(figures, as_json=options.json)
 
 
 if __name__ == "__main__":

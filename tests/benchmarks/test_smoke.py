@@ -18,13 +18,17 @@ FIGURES = {
     "startup": ["rebalancer --version / import httpx", "plan to its first request / import httpx"],
     "idle": ["serve idle after one cycle, resident"],
     "planning": ["plan of 50 assets", "drift and bands of 50 assets"],
+    "calibration": [
+        f"{market}: {what}, measured / bundled" for market in ("calm", "usual", "wild") for what in ("traded", "stray")
+    ],
     "reads": ["reads of a cycle / their dependent floor"],
 }
+MORE = {"calibration": ["--days", "60"]}
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_benchmark_gives_its_figures_as_one_document(name: str) -> None:
-    command = [sys.executable, "-m", f"tests.benchmarks.{name}", "--runs", "1", "--json"]
+    command = [sys.executable, "-m", f"tests.benchmarks.{name}", "--runs", "1", "--json", *MORE.get(name, [])]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode in {0, 1}, ended.stderr  # 1: a figure is over its limit, which this is no place to judge
     figures = json.loads(ended.stdout)
