@@ -165,6 +165,7 @@ def run(*, policies: str, form: str, as_json: bool, output: Path | None, **assum
     from rebalancer.cli.backtests import find_frontier, policies_of, remember, run_all  # noqa: PLC0415
     from rebalancer.cli.plan import write_report  # noqa: PLC0415
     from rebalancer.cli.progress import progress_bar  # noqa: PLC0415
+    from rebalancer.report.frontier import settings_to_try  # noqa: PLC0415
 
     settings, form = load_settings(), "json" if as_json else form
     wanted = policies_of(policies)
@@ -173,7 +174,7 @@ def run(*, policies: str, form: str, as_json: bool, output: Path | None, **assum
         results = run_all(wanted, series, header.targets, header.setting, tell=tell)
     frontier: list[FrontierPoint] = []
     if form == "html":
-        with progress_bar("frontier", 1) as tell:
+        with progress_bar("settings", len(settings_to_try(header.targets.bands))) as tell:
             frontier = find_frontier(series, header.targets, header.setting, tell=tell)
     remember(settings, header, results, SystemClock().now())
     shown = _render(header, results, frontier, form)

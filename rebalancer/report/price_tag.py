@@ -58,10 +58,10 @@ def tag_text(tag: PriceTag) -> str:
     """Return the tag as one sentence."""
     span = ""
     if tag.cost_low_bps is not None and tag.cost_high_bps is not None:
-        span = f" ({bps(tag.cost_low_bps)} in a calm market, {bps(tag.cost_high_bps)} in a wild one)"
+        span = f" (calm market {bps(tag.cost_low_bps)}, wild {bps(tag.cost_high_bps)})"
     return (
-        f"Expected of these bands: about {bps(tag.cost_bps_year)} bp of NAV a year in fees{span}, straying about "
-        f"{points_of(tag.stray_pp)} points from the targets ({tag.source})."
+        f"Price tag: about {bps(tag.cost_bps_year)} bp of NAV a year{span}, "
+        f"strays about {points_of(tag.stray_pp)} points ({tag.source})."
     )
 
 

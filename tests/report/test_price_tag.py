@@ -34,11 +34,11 @@ BANDS = (0.045, 0.039, 0.024, 0.024, 0.016, 0.03)
 
 def test_the_sentence_has_cost_stray_and_source() -> None:
     said = tag_text(bundled_tag(WEIGHTS, BANDS, 0.002, 0.5))
-    assert said.startswith("Expected of these bands: about ") and said.endswith("(estimate, bundled calibration).")
-    assert "in a calm market" in said and "points from the targets" in said
+    assert said.startswith("Price tag: about ") and said.endswith("(estimate, bundled calibration).")
+    assert "(calm market " in said and ", wild " in said and ", strays about " in said
     told = tag_text(PriceTag(15.4, 4.12, "estimate, back-test of 2026-11-25 over 1,300 days"))
     assert told == (
-        "Expected of these bands: about 15 bp of NAV a year in fees, straying about 4.1 points from the targets "
+        "Price tag: about 15 bp of NAV a year, strays about 4.1 points "
         "(estimate, back-test of 2026-11-25 over 1,300 days)."
     )
 
