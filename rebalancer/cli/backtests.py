@@ -18,7 +18,7 @@ from rebalancer.backtest.policies import Bands, Calendar, Never, Period, Policy,
 from rebalancer.backtest.result import Result
 from rebalancer.backtest.series import Series, read_csv
 from rebalancer.cli.candles import folder_of, load_series
-from rebalancer.cli.context import make_state_dir
+from rebalancer.cli.context import make_state_dir, note
 from rebalancer.cli.price_tags import keep_result
 from rebalancer.core.model import CandlePeriod
 from rebalancer.core.money import HUNDRED
@@ -112,17 +112,20 @@ def find_frontier(
 
 
 def remember(settings: Settings, header: BacktestHeader, results: Sequence[Result], made_at: datetime) -> None:
-    """Keep what the planner itself cost, for the price tags of `plan` and `targets set`."""
+    """Keep what the planner itself cost, for the price tags of `plan` and `targets set`; a report never fails of it."""
     found = next((result for result in results if result.policy == Bands().name), None)
     if found is None:
         return
-    make_state_dir(settings)
-    keep_result(
-        settings,
-        header.targets,
-        header.setting.fee_rate,
-        cost_bps_year=found.cost_percent_year * float(HUNDRED),
-        stray_pp=found.rms_pp,
-        times=found.times,
-        made_at=made_at,
-    )
+    try:
+        make_state_dir(settings)
+        keep_result(
+            settings,
+            header.targets,
+            header.setting.fee_rate,
+            cost_bps_year=found.cost_percent_year * float(HUNDRED),
+            stray_pp=found.rms_pp,
+            times=found.times,
+            made_at=made_at,
+        )
+    except (ConfigError, OSError) as exc:
+        note(f"! not kept for the price tags: {exc}")

@@ -78,6 +78,13 @@ def kept_file(owner: Owner) -> Path:
     return owner.state / "backtests" / "embedded.json"
 
 
+def test_a_report_is_shown_also_where_nothing_can_be_kept(owner: Owner) -> None:
+    owner.state.write_text("a file where the folder should be", encoding="utf-8")
+    said = run(owner, "--json")
+    assert said.code == Exit.DONE and json.loads(said.out)["policies"]
+    assert "not kept for the price tags" in said.err and str(owner.state) in said.err
+
+
 def test_only_the_newest_results_are_kept(owner: Owner) -> None:
     for fee in range(1, 4):
         run(owner, "--fee", f"0.{fee}", "--policies", "bands")
