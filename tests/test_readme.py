@@ -77,10 +77,11 @@ def test_every_option_named_for_a_verb_exists(verb: str) -> None:
     assert named <= options_of(command_of(verb))
 
 
-def test_every_subcommand_of_targets_is_named() -> None:
-    command = command_of("targets")
+@pytest.mark.parametrize("verb", ["targets", "backtest"])
+def test_every_subcommand_of_a_group_is_named(verb: str) -> None:
+    command = command_of(verb)
     assert isinstance(command, click.Group)
-    named = {word.split()[0] for word in CODE.findall(table("Commands")["targets"][0])}
+    named = {word.split()[0] for word in CODE.findall(table("Commands")[verb][0])}
     assert named == set(command.commands)
 
 

@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.journal",
         "rebalancer.venues.base",
     ),
-    "rebalancer.report": ("rebalancer.report", "rebalancer.core", "rebalancer.journal.queries"),
+    "rebalancer.backtest": ("rebalancer.backtest", "rebalancer.core", "rebalancer.errors"),
+    "rebalancer.report": ("rebalancer.report", "rebalancer.core", "rebalancer.journal.queries", "rebalancer.backtest"),
     "rebalancer.alerts": (
         "rebalancer.alerts",
         "rebalancer.core",
@@ -112,6 +113,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rebalancer.core.destination",
         "rebalancer.core.planner",
         "rebalancer.core.wishes",
+        "rebalancer.backtest",
     ),
     "socket": ("rebalancer.sdnotify", "rebalancer.simulator.server"),
 }

@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "status": "What is: mode, last run, open questions, pause.",
     "history": "What was: runs and their orders.",
     "targets": "Show, check, change or compare the target weights.",
+    "backtest": "What the targets would have cost over price history.",
     "run": "One cycle now; trades only with --live and REBALANCER_MODE=live.",
     "serve": "Run cycles on the schedule until stopped.",
     "pause": "Stop every send from now on.",

@@ -19,7 +19,7 @@ from rebalancer.cli.context import (
     note,
 )
 from rebalancer.cli.exits import Exit
-from rebalancer.cli.terminal import heading, wants_colour
+from rebalancer.cli.terminal import heading, lines_of, wants_colour
 from rebalancer.core.ids import run_id
 from rebalancer.core.targets import Targets
 from rebalancer.service.clock import SystemClock
@@ -27,6 +27,7 @@ from rebalancer.service.clock import SystemClock
 if TYPE_CHECKING:
     from rebalancer.core.plan import Plan
     from rebalancer.core.plan_json import PlanHeader
+    from rebalancer.report.price_tag import PriceTag
     from rebalancer.settings import Settings
 
 FORMATS = ("text", "json", "csv", "md", "html")
@@ -42,9 +43,11 @@ def command(*, form: str, as_json: bool, output: Path | None, force: bool, exit_
     """Show what would be traded now and why; nothing is sent."""
     settings = load_settings()
     targets = load_checked_targets(settings.paths.targets, live=False)
-    plan, header = make_dry_plan(settings, targets, forced=force)
+    plan, header, tag = make_dry_plan(settings, targets, forced=force)
     form = "json" if as_json else form
     shown = render(plan, header, form, colour=output is None and wants_colour())
+    if form == "text":
+        shown += tag_lines(tag)
     if output is None:
         click.echo(shown, nl=False)
     else:
@@ -60,8 +63,8 @@ def command(*, form: str, as_json: bool, output: Path | None, force: bool, exit_
 
 def make_dry_plan(
     settings: Settings, targets: Targets, *, forced: bool = False, changed: bool = False
-) -> tuple[Plan, PlanHeader]:
-    """Plan on the venue of the settings with what its journal knows; nothing is written.
+) -> tuple[Plan, PlanHeader, PriceTag | None]:
+    """Plan on the venue of the settings with what its journal knows, and quote the policy; nothing is written.
 
     `changed` plans as the first cycle after a change of targets would.
     """
@@ -71,13 +74,24 @@ def make_dry_plan(
         connection.venue.fetch_server_time()
         account_id = account_of(settings, connection, live=False)
         # Only now: the first request is on its way before the heavier half of the program is loaded.
+        from rebalancer.cli.price_tags import tag_of  # noqa: PLC0415
         from rebalancer.core.plan_json import PlanHeader  # noqa: PLC0415
         from rebalancer.service.cycle import decide  # noqa: PLC0415
 
         with journal_to_read(settings.paths.journal(kind), clock) as journal:
             shell = make_shell(settings, connection, journal, clock=clock, mode=DRY_RUN, account_id=account_id)
-            plan = decide(shell, targets, forced=forced, changed=changed).plan
-    return plan, PlanHeader(run_id("plan", plan.taken_at, 1), DRY_RUN, kind)
+            decided = decide(shell, targets, forced=forced, changed=changed)
+    header = PlanHeader(run_id("plan", decided.plan.taken_at, 1), DRY_RUN, kind)
+    return decided.plan, header, tag_of(settings, targets, decided)
+
+
+def tag_lines(tag: PriceTag | None) -> str:
+    """Return what stands below a report of what its policy may be expected to cost."""
+    if tag is None:
+        return ""
+    from rebalancer.report.price_tag import tag_text  # noqa: PLC0415
+
+    return "\n".join(lines_of(tag_text(tag))) + "\n"
 
 
 def _kept(settings: Settings, kind: str) -> bool:

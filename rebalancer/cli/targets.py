@@ -130,7 +130,7 @@ def set_(*, weights: tuple[str, ...], leave: tuple[str, ...], yes: bool, no_prev
         click.echo(heading(settings.mode, settings.venue_kind))
     if not changes:
         if as_json:
-            echo_document(_document(path, targets) | {"previous": None, "preview": None})
+            echo_document(_document(path, targets) | {"previous": None, "preview": None, "price_tag": None})
         else:
             click.echo("Nothing would change: these are the weights already.")
         return Exit.DONE
@@ -142,8 +142,8 @@ def set_(*, weights: tuple[str, ...], leave: tuple[str, ...], yes: bool, no_prev
         click.confirm("Change the targets?", abort=True)
     previous = replace_atomically(path, after)
     if as_json:
-        document = _document(path, targets) | {"previous": str(previous), "preview": preview and preview["plan"]}
-        echo_document(document)
+        seen = {"preview": preview and preview["plan"], "price_tag": preview and preview["tag"]}
+        echo_document(_document(path, targets) | {"previous": str(previous)} | seen)
     else:
         click.echo(f"Changed; the next cycle uses it. The version before is kept:\n{previous}")
     return Exit.DONE
@@ -170,13 +170,14 @@ def _changes(weights: tuple[str, ...]) -> dict[str, Decimal]:
 
 def _preview(settings: Settings, targets: Targets, *, quiet: bool) -> dict[str, Any] | None:
     """Return the plan that the new targets would cause; without the exchange, say so and go on."""
-    from rebalancer.cli.plan import make_dry_plan, render  # noqa: PLC0415
+    from rebalancer.cli.plan import make_dry_plan, render, tag_lines  # noqa: PLC0415
     from rebalancer.core.plan_json import plan_document  # noqa: PLC0415
 
     try:
-        plan, header = make_dry_plan(settings, targets, changed=True)
+        plan, header, tag = make_dry_plan(settings, targets, changed=True)
     except RebalancerError as exc:
         if not quiet:
             click.echo(f"! no preview of the trades: {exc}", err=True)
         return None
-    return {"plan": plan_document(plan, header), "text": "\n" + render(plan, header, "text", colour=False) + "\n"}
+    text = "\n" + render(plan, header, "text", colour=False) + tag_lines(tag) + "\n"
+    return {"plan": plan_document(plan, header), "tag": tag and tag.document(), "text": text}

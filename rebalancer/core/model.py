@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
@@ -90,6 +90,26 @@ class Book:
         if not self.bids or not self.asks:
             return None
         return (self.bids[0].price + self.asks[0].price) / 2
+
+
+class CandlePeriod(StrEnum):
+    """How long one candle is, by HTX's name; a day begins at midnight GMT+8."""
+
+    HOUR = "60min"
+    DAY = "1day"
+
+    @property
+    def length(self) -> timedelta:
+        """Return the length of time."""
+        return timedelta(hours=1 if self is CandlePeriod.HOUR else 24)
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One period of a symbol; while it lasts, `close` is only its last price so far."""
+
+    starts_at: datetime
+    close: Decimal
 
 
 @dataclass(frozen=True, slots=True)

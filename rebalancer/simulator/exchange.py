@@ -45,6 +45,7 @@ PUBLIC_NAMES = {
     "/v1/settings/common/market-symbols": "market-symbols",
     "/market/tickers": "tickers",
     "/market/depth": "depth",
+    "/market/history/kline": "kline",
 }
 NOT_FOUND = Response(405, b"method-not-allowed", {"content-type": "text/plain"})
 PENDING_MAX = 1000

@@ -53,8 +53,8 @@ DEFAULT_PLACE: dict[str, str] = {
     "cancel_only": "market-status",
 }
 ENDPOINTS = (
-    "timestamp", "market-status", "market-symbols", "tickers", "depth", "fee-rate", "accounts", "balance", "uid",
-    "api-key", "place", "order", "client-order", "open-orders", "order-search", "order-history", "order-fills",
+    "timestamp", "market-status", "market-symbols", "tickers", "depth", "kline", "fee-rate", "accounts", "balance",
+    "uid", "api-key", "place", "order", "client-order", "open-orders", "order-search", "order-history", "order-fills",
     "matchresults", "other",
 )  # fmt: skip
 _RULE = re.compile(r"(?P<kind>\w+?)(@(?P<endpoint>[a-z]+(?:-[a-z]+)*))?(=(?P<probability>[0-9.]+))?(x(?P<count>\d+))?")

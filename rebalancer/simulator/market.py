@@ -81,6 +81,11 @@ class Market:
         listed = {spec.base for spec in self._specs.values()} | {spec.quote for spec in self._specs.values()} | {"htx"}
         return [*sorted(listed), *(f"old{number}" for number in range(1, self._dust + 1))]
 
+    @property
+    def oldest_ms(self) -> int | None:
+        """Return when the first trade was: a replayed market has no past before its anchor, a seeded one always was."""
+        return None if self._replay is None else self.anchor_ms
+
     def last_price(self, symbol: str, now_ms: int) -> Decimal:
         """Return the price around which the book stands, on the pair's tick."""
         spec = self._specs[symbol]

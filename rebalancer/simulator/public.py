@@ -16,6 +16,7 @@ PERIODS_S = {
     "1min": 60, "5min": 300, "15min": 900, "30min": 1800, "60min": 3600, "4hour": 14_400, "1day": 86_400,
     "1week": 604_800, "1mon": 2_592_000, "1year": 31_536_000,
 }  # fmt: skip
+DAY_SHIFT_S = 8 * 3600  # HTX API reference, 4: day candles start at 00:00 GMT+8
 DEPTHS = {"5": 5, "10": 10, "20": 20}
 DAY_VOLUME_QUOTE = Decimal(25_000_000)
 
@@ -250,8 +251,14 @@ def _kline(call: PublicCall) -> Response:
     if not size.isdecimal() or not 1 <= int(size) <= 2000:  # noqa: PLR2004
         return _invalid(call, "size,valid range: [1, 2000]")
     seconds = PERIODS_S[period]
-    newest = call.now_ms // 1000 // seconds * seconds
-    rows = [_candle(call, spec, newest - back * seconds, seconds) for back in range(int(size))]
+    newest = (call.now_ms // 1000 + DAY_SHIFT_S) // seconds * seconds - DAY_SHIFT_S
+    starts = (newest - back * seconds for back in range(int(size)))
+    oldest_ms = call.market.oldest_ms
+    rows = [
+        _candle(call, spec, start, seconds)
+        for start in starts
+        if oldest_ms is None or (start + seconds) * 1000 > oldest_ms
+    ]
     return _channel(call, spec, f"kline.{period}", {"data": rows})
 
 

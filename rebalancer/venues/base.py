@@ -10,6 +10,8 @@ from rebalancer.core.model import (
     Account,
     Balance,
     Book,
+    Candle,
+    CandlePeriod,
     FeeRate,
     Fill,
     KeyInfo,
@@ -60,6 +62,10 @@ class PublicVenue(Protocol):
 
     def fetch_book(self, symbol: str) -> Book:
         """Return 20 levels of each side."""
+        ...
+
+    def fetch_candles(self, symbol: str, period: CandlePeriod, count: int) -> Sequence[Candle]:
+        """Return the last `count` candles, at most 2000, oldest first; the last one is not over yet."""
         ...
 
 

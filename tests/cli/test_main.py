@@ -19,7 +19,13 @@ from tests.e2e.processes import environment, rebalancer
 
 HEAVY = ("numpy", "httpx", "pydantic", "rich", "apscheduler")
 TARGETS_VERBS = ("show", "check", "diff", "set")
-COMMANDS = [(), *((verb,) for verb in VERBS), *(("targets", verb) for verb in TARGETS_VERBS)]
+BACKTEST_VERBS = ("fetch", "run", "suggest")
+COMMANDS = [
+    (),
+    *((verb,) for verb in VERBS),
+    *(("targets", verb) for verb in TARGETS_VERBS),
+    *(("backtest", verb) for verb in BACKTEST_VERBS),
+]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=words_of)
@@ -37,6 +43,7 @@ def test_help_of_any_verb_loads_no_heavy_library_and_no_verb_but_its_own() -> No
     script = (
         "import sys; from rebalancer.cli.main import run\n"
         f"for verb in {light!r}: assert run([verb, '--help']) == 0\n"
+        f"for verb in {BACKTEST_VERBS!r}: assert run(['backtest', verb, '--help']) == 0\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -101,6 +108,7 @@ def test_where_json_was_asked_for_every_error_is_one_document(owner: Owner, word
         ("targets", "check", "--json"),
         ("targets", "set", "BTC=35", "--yes", "--json"),
         ("targets", "set", "BTC=34", "USDT=16", "--yes", "--json"),
+        ("backtest", "fetch", "--days", "5", "--json"),
         ("run", "--json"),
     ],
     ids=words_of,

@@ -40,6 +40,7 @@ READS: dict[str, dict[str, Kind]] = {
     ),
     "tickers": _kinds(text="status symbol", branch="data", optional="close open bid ask"),
     "depth": _kinds(text="status", branch="tick bids asks", optional="ch ts"),
+    "kline": _kinds(whole="id", number="open high low close", text="status", branch="data", optional="ch"),
     "fee-rate": _kinds(whole="code", number="takerFeeRate actualTakerRate", text="symbol", branch="data"),
     "accounts": _kinds(whole="id", text="status type state", branch="data"),
     "balance": _kinds(whole="id", number="balance", text="status type currency", branch="data list"),
@@ -61,6 +62,7 @@ READS: dict[str, dict[str, Kind]] = {
 }
 # A row of these that stands there twice, or only half of a pair, makes the whole answer worthless.
 UNIQUE_ROWS = frozenset({"market-symbols", "tickers", "fee-rate", "balance"})
+ORDERED_ROWS = frozenset({"depth", "kline"})  # and so does one out of its place
 PAIRED_ROWS = frozenset({"balance"})
 # Lists that are read by name: their order means nothing.
 UNORDERED = frozenset({"market-symbols", "tickers", "fee-rate", "balance"})

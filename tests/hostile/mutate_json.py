@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.hostile.document import Literal, Object, Quoted, Slot, objects, parse, render, rows, shuffled, slots
-from tests.hostile.fields import PAIRED_ROWS, READS, UNIQUE_ROWS, Kind
+from tests.hostile.fields import ORDERED_ROWS, PAIRED_ROWS, READS, UNIQUE_ROWS, Kind
 from tests.hostile.mutate import Hostile, Verdict, mutation, unless_unread
 
 NUMERIC = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -216,7 +216,7 @@ def row_doubled(rng: random.Random, endpoint: str, body: bytes) -> Hostile | Non
     if found is None:
         return None
     found.insert(rng.randint(0, len(found)), rng.choice(found))
-    bad = endpoint in UNIQUE_ROWS or endpoint == "depth"
+    bad = endpoint in UNIQUE_ROWS or endpoint in ORDERED_ROWS
     return _edited("row_doubled", document, Verdict.BAD if bad else Verdict.MAYBE)
 
 
@@ -227,4 +227,4 @@ def rows_reversed(_rng: random.Random, endpoint: str, body: bytes) -> Hostile | 
     if found is None:
         return None
     found.reverse()
-    return _edited("rows_reversed", document, Verdict.BAD if endpoint == "depth" else Verdict.MAYBE)
+    return _edited("rows_reversed", document, Verdict.BAD if endpoint in ORDERED_ROWS else Verdict.MAYBE)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rebalancer.core.model import CandlePeriod
 from rebalancer.errors import MalformedReply, OutcomeUnknown, Rejected, VenueError
 from rebalancer.venues.htx.codes_map import CodeMap
 from rebalancer.venues.htx.envelope import RawReply, placed_order_id, read_payload
 from rebalancer.venues.htx.wire_account import parse_accounts, parse_balances, parse_key_info, parse_uid
 from rebalancer.venues.htx.wire_market import (
     parse_book,
+    parse_candles,
     parse_fee_rates,
     parse_market_status,
     parse_rules,
@@ -29,6 +31,7 @@ PARSERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "market-symbols": lambda payload: parse_rules(payload, CODES),
     "tickers": parse_tickers,
     "depth": lambda payload: parse_book("btcusdt", payload),
+    "kline": lambda payload: parse_candles("btcusdt", CandlePeriod.HOUR, payload),
     "fee-rate": parse_fee_rates,
     "accounts": parse_accounts,
     "balance": lambda payload: parse_balances(ACCOUNT, payload, CODES),

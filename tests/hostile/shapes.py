@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from rebalancer.core.model import PlaceRequest
+from rebalancer.core.model import CandlePeriod, PlaceRequest
 from rebalancer.core.money import BaseAmount, QuoteAmount
 from rebalancer.service.gather import gather_serially
 from rebalancer.simulator.exchange import Exchange, ExchangeOptions
@@ -120,6 +120,7 @@ def calls(order_id: str, request: PlaceRequest, now: datetime) -> dict[str, Call
         "market-symbols": lambda venue: venue.fetch_rules(),
         "tickers": lambda venue: venue.fetch_tickers(),
         "depth": lambda venue: venue.fetch_book("btcusdt"),
+        "kline": lambda venue: venue.fetch_candles("btcusdt", CandlePeriod.HOUR, 3),
         "fee-rate": lambda venue: venue.fetch_fee_rates(LISTING),
         "accounts": lambda venue: venue.fetch_accounts(),
         "balance": lambda venue: venue.fetch_balances(ACCOUNT),

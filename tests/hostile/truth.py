@@ -13,6 +13,7 @@ from rebalancer.core.model import (
     Account,
     Balance,
     Book,
+    Candle,
     FeeRate,
     Fill,
     KeyInfo,
@@ -105,6 +106,9 @@ def _stands(found: list[dict[str, Any]], item: Any) -> bool:
             )
             for kind, amount in (("trade", item.free), ("frozen", item.locked))
         )
+    if isinstance(item, Candle):  # whose time is in seconds, unlike every other
+        start_s = item.starts_at.timestamp()
+        return any(number(row.get("id")) == start_s and number(row.get("close")) == item.close for row in found)
     return any(_matches(row, item) for row in found)
 
 

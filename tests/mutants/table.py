@@ -33,6 +33,7 @@ T_EXECUTE, T_RECONCILE, T_SETTLE = "service/test_execute.py", "service/test_reco
 T_CYCLE, T_STARTUP, T_FLOWS = "service/test_cycle.py", "service/test_startup.py", "service/test_flows.py"
 T_STRANGERS, T_PAUSE, T_GATE = "service/test_strangers.py", "service/test_pause.py", "service/test_gate.py"
 T_PLANNER, T_PROPERTIES = "core/test_planner.py", "core/test_planner_properties.py"
+T_ENGINE = "backtest/test_engine.py"
 T_GUARDS, T_SIZING = "core/test_guards.py", "core/test_sizing.py"
 T_STORE, T_TAMPER, T_USAGE = "journal/test_store.py", "journal/test_tampering.py", "journal/test_usage.py"
 T_CLIENT, T_CODES, T_WIRE = "venues/htx/test_client.py", "venues/htx/test_codes.py", "venues/htx/test_wire.py"
@@ -154,6 +155,15 @@ MUTANTS: tuple[Mutant, ...] = (
        "key=lambda cut: (cut.wish.side is Side.SELL, -abs(cut.wish.drift), cut.wish.order))", T_PLANNER),
     _m("slippage not looked at", "core/legs.py",
        "    if walk.slippage_bps > setting.max_slippage_bps:", "    if False:", T_PLANNER),
+    # Back-tests.
+    _m("a back-test forgets the fee", "backtest/account.py",
+       "    fee = floor_to_step(EXACT.multiply(received, fee_rate), BALANCE_STEP)", "    fee = ZERO", T_ENGINE),
+    _m("a back-test buys at the mid", "backtest/account.py",
+       "        price = EXACT.multiply(mid, ONE + half_spread)", "        price = mid", T_ENGINE),
+    _m("a back-test knows the next close", "backtest/market.py",
+       "        row = self.closes[at].tolist()", "        row = self.closes[min(at + 1, len(self.times) - 1)].tolist()", T_ENGINE),
+    _m("a close that might be traded is passed over", "backtest/engine.py",
+       "np.flatnonzero(outside.any(axis=0) |", "np.flatnonzero(outside.all(axis=0) |", T_ENGINE),
     # Wire and journal.
     _m("an unlisted code taken for a refusal", "venues/htx/codes.py",
        "    return code in PLACE_REFUSALS", '    return code not in {"base-system-error", "timeout"}', T_CODES),

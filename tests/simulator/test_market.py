@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -135,3 +137,40 @@ def test_closes_of_a_file_are_replayed() -> None:
 def test_a_bad_price_file_is_refused_with_its_place(lines: list[str], place: str) -> None:
     with pytest.raises(PriceFileError, match=place):
         read_closes(lines, "x.csv")
+
+
+def candles(made: Market, now_ms: int, period: str, size: int) -> list[dict[str, Any]]:
+    params = {"symbol": "ethusdt", "period": period, "size": str(size)}
+    response = answer_public(made, "/market/history/kline", params, now_ms, MarketStatus())
+    assert response is not None
+    rows = json.loads(response.body, parse_float=Decimal, parse_int=Decimal)["data"]
+    assert isinstance(rows, list)
+    return rows
+
+
+@pytest.mark.parametrize(("period", "seconds"), [("60min", 3600), ("1day", 86_400)])
+def test_candles_are_the_market_itself_newest_first_and_a_day_begins_at_midnight_gmt_8(
+    period: str, seconds: int
+) -> None:
+    made, now_ms = market(), ANCHOR_MS + 77 * HOUR_MS + 5
+    rows = candles(made, now_ms, period, 30)
+    assert [early["id"] - late["id"] for early, late in pairwise(rows)] == [seconds] * 29
+    assert all((row["id"] + 8 * 3600) % seconds == 0 for row in rows)
+    assert rows[0]["close"] == made.last_price("ethusdt", now_ms)
+    for late, early in pairwise(rows):
+        assert early["close"] == made.last_price("ethusdt", int(late["id"]) * 1000 - 1)
+        assert early["low"] <= min(early["open"], early["close"]) <= max(early["open"], early["close"]) <= early["high"]
+
+
+def test_a_finished_candle_never_changes_again() -> None:
+    made = market()
+    before = candles(made, ANCHOR_MS, "60min", 10)[1:]
+    after = {row["id"]: row for row in candles(made, ANCHOR_MS + 5 * HOUR_MS, "60min", 20)}
+    assert all(after[row["id"]] == row for row in before)
+
+
+def test_a_replayed_market_has_no_candles_of_before_its_first_price() -> None:
+    replay = read_closes(["date,ETH", "2021-01-01,10", "2021-01-02,11", "2021-01-03,12"], "x.csv")
+    made = Market(seed=1, anchor_ms=ANCHOR_MS, replay=replay)
+    rows = candles(made, ANCHOR_MS + 2 * DAY_MS, "1day", 50)
+    assert [row["close"] for row in rows] == [12, 11, 10]

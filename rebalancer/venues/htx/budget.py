@@ -31,6 +31,7 @@ ALLOWED = {
     # 4000 in 5 minutes per address; the books of a cycle are asked for together, so the window is kept wide open.
     "depth": 250,
     "tickers": 30,
+    "kline": 30,
 }
 ALLOWED_ELSEWHERE = 20
 

@@ -16,6 +16,8 @@ from rebalancer.core.model import (
     Account,
     Balance,
     Book,
+    Candle,
+    CandlePeriod,
     FeeRate,
     Fill,
     KeyInfo,
@@ -47,6 +49,7 @@ T = TypeVar("T")
 READ_ATTEMPTS = 3
 PLACE_PATH = "/v1/order/orders/place"
 FEE_SYMBOLS_MAX = 10  # a request
+CANDLES_MAX = 2000  # a request
 OPEN_ORDERS_PAGE = 500
 SEARCH_PAGE = 100
 SEARCH_WINDOW = timedelta(hours=48)
@@ -137,6 +140,13 @@ class HtxVenue:
         """Return 20 unaggregated levels of each side."""
         params = {"symbol": symbol, "type": "step0", "depth": "20"}
         return wire_market.parse_book(symbol, self._public("depth", "/market/depth", params))
+
+    def fetch_candles(self, symbol: str, period: CandlePeriod, count: int) -> Sequence[Candle]:
+        """Return the last `count` candles, at most 2000, oldest first; the last one is not over yet."""
+        assert 1 <= count <= CANDLES_MAX, count
+        params = {"symbol": symbol, "period": period.value, "size": str(count)}
+        payload = self._public("kline", "/market/history/kline", params)
+        return wire_market.parse_candles(symbol, period, payload)
 
     def fetch_fee_rates(self, symbols: Sequence[str]) -> Mapping[str, FeeRate]:
         """Return the taker fee of each symbol, ten a request, requests overlapping."""

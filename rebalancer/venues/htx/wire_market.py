@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from rebalancer.core.model import Book, FeeRate, Level, MarketRules, MarketState, MarketStatus, Ticker
+from rebalancer.core.model import (
+    Book,
+    Candle,
+    CandlePeriod,
+    FeeRate,
+    Level,
+    MarketRules,
+    MarketState,
+    MarketStatus,
+    Ticker,
+)
 from rebalancer.core.money import step_of_digits
 from rebalancer.errors import MalformedReply
 from rebalancer.venues.htx.codes_map import CodeMap
-from rebalancer.venues.htx.decode import Fields
+from rebalancer.venues.htx.decode import EPOCH, Fields
 
+SECONDS_MAX = 10**11
+DAY_SHIFT_S = 8 * 3600  # HTX API reference, 4: day candles start at 00:00 GMT+8
 DIGITS_MAX = 18  # decimals of any HTX figure
 TAKER_RATE_MAX = Decimal("0.05")  # HTX's dearest pairs take a tenth of it; far beyond, no plan can be trusted
 
@@ -118,6 +130,31 @@ def parse_book(symbol: str, payload: dict[str, Any]) -> Book:
     if any(later.price <= earlier.price for earlier, later in itertools.pairwise(asks)):
         raise MalformedReply("depth: asks are not ascending")
     return Book(symbol, bids, asks, tick.moment("ts") if "ts" in tick else envelope.moment("ts"))
+
+
+def parse_candles(symbol: str, period: CandlePeriod, payload: dict[str, Any]) -> tuple[Candle, ...]:
+    """Return the candles of a symbol, oldest first (`/market/history/kline`, which says them newest first).
+
+    A close outside its own candle, or a start that does not fall on a period's, is malformed.
+    """
+    envelope = Fields("kline", payload)
+    channel = envelope.label("ch")
+    if channel and channel != f"market.{symbol}.kline.{period.value}":
+        raise MalformedReply(f"kline: asked for {period.value} of {symbol}, answered for {channel}")
+    candles = tuple(_candle(Fields("kline.data", row), period) for row in envelope.rows("data"))
+    if any(later.starts_at <= earlier.starts_at for later, earlier in itertools.pairwise(candles)):
+        raise MalformedReply("kline: candles are not newest first")
+    return candles[::-1]
+
+
+def _candle(row: Fields, period: CandlePeriod) -> Candle:
+    start_s = row.whole("id")  # HTX API reference, 4: the one time that is in seconds
+    if not 0 <= start_s < SECONDS_MAX or (start_s + DAY_SHIFT_S) % period.length.total_seconds():
+        raise MalformedReply(f"kline: `id` {start_s} is not the start of a {period.value} candle")
+    low, close, high = row.positive("low"), row.positive("close"), row.positive("high")
+    if not (low <= close <= high and low <= row.positive("open") <= high):
+        raise MalformedReply("kline: open or close lies outside low and high")
+    return Candle(EPOCH + timedelta(seconds=start_s), close)
 
 
 def _levels(tick: Fields, side: str) -> tuple[Level, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from rebalancer.core.model import MarketState, OrderState, PlaceRequest
+from rebalancer.core.model import CandlePeriod, MarketState, OrderState, PlaceRequest
 from rebalancer.core.money import BaseAmount, QuoteAmount
 from rebalancer.errors import (
     AuthCause,
@@ -80,6 +81,28 @@ def test_every_read_of_a_cycle_works() -> None:
     info = venue.fetch_key_info()
     assert info is not None
     assert info.can_trade and not info.can_withdraw
+
+
+@pytest.mark.parametrize("period", CandlePeriod)
+def test_the_last_candle_holds_this_moment_and_its_close_is_the_last_price(period: CandlePeriod) -> None:
+    bench = Bench()
+    candles = bench.venue.fetch_candles("btcusdt", period, 2000)
+    assert len(candles) == 2000
+    assert {late.starts_at - early.starts_at for early, late in pairwise(candles)} == {period.length}
+    assert candles[-1].starts_at <= bench.clock.now() < candles[-1].starts_at + period.length
+    assert candles[-1].close == bench.venue.fetch_tickers()["btcusdt"].last
+
+
+def test_candles_of_no_market_are_refused_in_the_words_of_the_exchange() -> None:
+    with pytest.raises(Rejected, match="invalid symbol"):
+        Bench().venue.fetch_candles("nosuch", CandlePeriod.DAY, 10)
+
+
+def test_many_reads_of_candles_stay_within_a_fifth_of_what_is_allowed() -> None:
+    bench = Bench()
+    for _ in range(20):
+        bench.venue.fetch_candles("btcusdt", CandlePeriod.DAY, 1)
+    assert sum(bench.clock.slept_s) >= 2 * (20 // (ALLOWED["kline"] // SHARE) - 1)
 
 
 def test_fee_rates_are_asked_for_ten_at_a_time() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.core.model import MarketState, OrderState, PlaceRequest, Side
+from rebalancer.core.model import Candle, CandlePeriod, MarketState, OrderState, PlaceRequest, Side
 from rebalancer.core.money import BaseAmount, QuoteAmount
 from rebalancer.errors import MalformedReply
 from rebalancer.venues.htx.codes_map import CodeMap
@@ -17,6 +17,7 @@ from rebalancer.venues.htx.decode import decode
 from rebalancer.venues.htx.wire_account import parse_accounts, parse_balances, parse_key_info
 from rebalancer.venues.htx.wire_market import (
     parse_book,
+    parse_candles,
     parse_fee_rates,
     parse_market_status,
     parse_rules,
@@ -234,3 +235,52 @@ def test_a_mapped_code_goes_both_ways_and_shadows_the_other_asset() -> None:
         "sonicusdt",
     )
     assert codes.asset_of("s") == "S@htx"
+
+
+DAY_S = 1_709_222_400  # 2024-02-29 16:00 UTC, midnight in Singapore
+
+
+def kline(*changes: dict[str, Any], period: str = "1day", step_s: int = 86_400) -> dict[str, Any]:
+    """Return an answer with a candle a change, newest first."""
+    good = {"open": 61, "close": Decimal("62.5"), "low": 60, "high": 63, "amount": 1, "vol": 62, "count": 9}
+    rows = [good | {"id": DAY_S - back * step_s} | change for back, change in enumerate(changes)]
+    return {"ch": f"market.abcusdt.kline.{period}", "status": "ok", "data": rows}
+
+
+def test_candles_are_read_oldest_first_with_exact_closes() -> None:
+    candles = parse_candles("abcusdt", CandlePeriod.DAY, kline({}, {"close": Decimal("61.10000000000000000007")}))
+    assert candles == (
+        Candle(datetime(2024, 2, 28, 16, tzinfo=UTC), Decimal("61.10000000000000000007")),
+        Candle(datetime(2024, 2, 29, 16, tzinfo=UTC), Decimal("62.5")),
+    )
+    assert parse_candles("abcusdt", CandlePeriod.DAY, {"status": "ok", "data": []}) == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": DAY_S + 1}, {"id": DAY_S + 8 * 3600}, {"id": -86_400}, {"id": 10**12 * 86_400}, {"id": None}, {"close": 0},
+        {"close": None}, {"close": -1}, {"close": 64}, {"close": 59}, {"open": 64}, {"low": Decimal("62.6")}, {"high": 0},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_candle_that_cannot_be_is_malformed_and_never_a_price_of_zero(change: dict[str, Any]) -> None:
+    with pytest.raises(MalformedReply, match="kline"):
+        parse_candles("abcusdt", CandlePeriod.DAY, kline({}, change))
+
+
+def test_an_hour_begins_at_any_full_hour() -> None:
+    answer = kline({}, {}, {}, period="60min", step_s=3600)
+    assert [c.starts_at.hour for c in parse_candles("abcusdt", CandlePeriod.HOUR, answer)] == [14, 15, 16]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        kline({}, {"id": DAY_S}), kline({}, {"id": DAY_S + 86_400}), kline({}, period="60min"),
+        kline({}) | {"ch": "market.xyzusdt.kline.1day"}, {"status": "ok", "data": None}, {"status": "ok", "data": [[]]},
+    ],
+)  # fmt: skip
+def test_candles_twice_out_of_order_or_of_another_market_are_malformed(answer: dict[str, Any]) -> None:
+    with pytest.raises(MalformedReply, match="kline"):
+        parse_candles("abcusdt", CandlePeriod.DAY, answer)
