@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import shutil
@@ -13,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 
 from rebalancer.cli.exits import Exit
@@ -23,6 +21,7 @@ from rebalancer.service.execute import PLAN_AGE_MAX_S
 from rebalancer.service.settle import POLLS_S
 from rebalancer.settings import ALERT_NAMES, PREFIX, SECRET_NAMES, unknown_names
 from rebalancer.venues.htx.transport import DEADLINE_S, PLACE_DEADLINE_S
+from tests.typed_command import parsed
 
 ROOT = Path(__file__).parent.parent
 UNITS = ROOT / "systemd"
@@ -84,8 +83,7 @@ def parse_command(line: str) -> tuple[str, dict[str, object]]:
     """Return the verb and its options of an ExecStart, as the program itself understands them."""
     program, verb, *arguments = line.split()
     assert program == PROGRAM and verb in VERBS, line
-    command: click.Command = importlib.import_module(f"rebalancer.cli.{verb}").command
-    return verb, command.make_context(verb, arguments).params
+    return verb, parsed(verb, arguments).params
 
 
 @pytest.mark.parametrize(("name", "verb"), [("rebalancer.service", "serve"), ("rebalancer-once.service", "run")])

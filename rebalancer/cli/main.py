@@ -32,7 +32,7 @@ VERBS: dict[str, str] = {
     "resume": "Lift the pause.",
     "ack": "Answer a halt or an order that only the owner can judge.",
     "dashboard": "The page: allocation, runs, cost and health in a browser.",
-    "assets": "Files for other programs: a Grafana board.",
+    "assets": "Files for other programs: Grafana board, man page, completions.",
     "exchange": "A simulated HTX on loopback, for any HTX client.",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import pty
 import shlex
@@ -11,7 +10,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import click
 import pytest
 
 from rebalancer.cli.exits import Exit
@@ -20,6 +18,7 @@ from rebalancer.cli.terminal import WIDTH, heading, lines_of
 from tests.cli.conftest import SHIPPED, Owner
 from tests.e2e.processes import environment, rebalancer
 from tests.report.plans import HOSTILE
+from tests.typed_command import parsed
 
 WITHOUT_EXAMPLES = {"demo", "check", "resume"}  # nothing to say but the verb
 
@@ -71,9 +70,7 @@ def test_every_example_in_the_help_is_a_command_line_that_works(owner: Owner, ve
         words = shlex.split(line.partition(" > ")[0])
         if "rebalancer" in words:
             name, *arguments = words[words.index("rebalancer") + 1 :]
-            command = importlib.import_module(f"rebalancer.cli.{name}").command
-            assert isinstance(command, click.Command)
-            assert command.make_context(name, arguments)
+            assert parsed(name, arguments)
 
 
 @pytest.mark.parametrize("verb", ["show", "check", "diff", "set"])
