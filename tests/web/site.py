@@ -15,6 +15,7 @@ from rebalancer.web.access import FORM_FIELD, Access, hosts_of
 from rebalancer.web.app import make_app
 from rebalancer.web.pages import Pages, Place
 from tests.service.house import House
+from tests.support import FakeClock
 
 TOKEN = "t" * 43
 PORT = 8765
@@ -76,12 +77,20 @@ class Site:
         return re.sub(r"\s+", " ", str(answer.text))
 
 
+def make_place(folder: Path) -> Place:
+    return Place(folder / "journal.db", folder, folder / "targets.toml", "live", "embedded", "1")
+
+
+def make_browser(place: Place) -> Browser:
+    access = Access(TOKEN, hosts_of("127.0.0.1", PORT), secure=False)
+    return Browser(make_app(Pages(place, access, FakeClock()), access))
+
+
 def make_site(folder: Path, *, cycles: int = 3) -> Site:
     house = House(folder)
     for _ in range(cycles):
         house.cycle()
     (folder / "targets.toml").write_text(TARGETS)
     access = Access(TOKEN, hosts_of("127.0.0.1", PORT), secure=False)
-    place = Place(folder / "journal.db", folder, folder / "targets.toml", "live", "embedded", "1")
-    pages = Pages(place, access, house.clock)
+    pages = Pages(make_place(folder), access, house.clock)
     return Site(house, pages, Browser(make_app(pages, access)), access)
