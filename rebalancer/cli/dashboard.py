@@ -68,6 +68,7 @@ def _serve(settings: Settings, access: Access, host: str, port: int, cert: Path 
         version=__version__,
     )
     pages = Pages(place, access, SystemClock())
+    pages.warm()
     try:
         uvicorn.run(
             make_app(pages, access),

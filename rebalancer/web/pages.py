@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
@@ -16,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rebalancer.core.money import HUNDRED, parse_decimal
 from rebalancer.core.targets import Targets
 from rebalancer.cron_trigger import next_slot
-from rebalancer.errors import ConfigError
+from rebalancer.errors import ConfigError, RebalancerError
 from rebalancer.journal.queries import recent_runs
 from rebalancer.journal.store import Journal
 from rebalancer.report.books import books_lines
@@ -81,6 +82,11 @@ class Pages:
         self._reader = reading.Reader(place.journal, clock)
         self._pause = PauseSwitch(place.state / "pause")
         self._mode = place.mode  # of the last run, once one was seen: the service's word counts, not this process's
+
+    def warm(self) -> None:
+        """Read the journal before anybody asks: the first answer is then as quick as the others."""
+        with suppress(RebalancerError):  # whoever asks is told
+            self.overview()
 
     def close(self) -> None:
         """Let the journal go."""

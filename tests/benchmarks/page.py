@@ -1,4 +1,4 @@
-"""The page over five years of hourly cycles: server time of each view's first answer, and memory of its process.
+"""The page over five years of hourly cycles: its start, each view's first answer, and memory of its process.
 
 python -m tests.benchmarks.page [--runs N] [--json]
 """

@@ -83,7 +83,9 @@ def make_place(folder: Path) -> Place:
 
 def make_browser(place: Place) -> Browser:
     access = Access(TOKEN, hosts_of("127.0.0.1", PORT), secure=False)
-    return Browser(make_app(Pages(place, access, FakeClock()), access))
+    pages = Pages(place, access, FakeClock())
+    pages.warm()
+    return Browser(make_app(pages, access))
 
 
 def make_site(folder: Path, *, cycles: int = 3) -> Site:
