@@ -74,6 +74,7 @@ def leg_of(made: Intent, *, notional: str = "100") -> Leg:
         made.intent_seq,
         made.asset,
         made.symbol,
+        "USDT",
         made.size,
         d(notional),
         d(400),
