@@ -269,6 +269,7 @@ class Usage:
 
     sold_quote: Decimal = ZERO
     bought_quote: Decimal = ZERO
+    direct_quote: Decimal = ZERO  # of both: one order sold one coin for the other
     orders: int = 0
     nav_validated_quote: Decimal | None = None  # of the last cycle whose data passed; None before the first
     mids: Mapping[str, Decimal] = field(default_factory=dict)  # by asset, of the last such cycle if within 24 hours
@@ -279,7 +280,7 @@ class Usage:
     @property
     def notional_quote(self) -> Decimal:
         """Return what all orders together were worth."""
-        return self.sold_quote + self.bought_quote
+        return self.sold_quote + self.bought_quote - self.direct_quote
 
     @property
     def turnover_quote(self) -> Decimal:

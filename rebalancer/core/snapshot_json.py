@@ -65,8 +65,8 @@ def read_snapshot(document: Mapping[str, Any]) -> tuple[Snapshot, Usage]:
         crosses={symbol: _read_cross(row) for symbol, row in document.get("crosses", {}).items()},
     )
     row = dict(document["usage"])
-    for name in ("sold_quote", "bought_quote"):
-        row[name] = Decimal(row[name])
+    for name in ("sold_quote", "bought_quote", "direct_quote"):
+        row[name] = Decimal(row.get(name, 0))
     row["mids"] = {asset: Decimal(mid) for asset, mid in row["mids"].items()}
     row["amount_precision_symbols"] = frozenset(row["amount_precision_symbols"])
     if row["nav_validated_quote"] is not None:
