@@ -49,7 +49,7 @@ def capped(reason: Reason, notional_quote: Decimal, wished_quote: Decimal, quote
 def straight(sell: Reason, buy: Reason, way: tuple[str, str], saves_quote: Decimal, quote: str) -> Reason:
     """Return why one coin is sold straight for another."""
     sold, bought = way
-    saved = f"{sold} directly for {bought} saves about {saves_quote:.2f} {quote}"
+    saved = f"{sold} sold directly for {bought} saves about {saves_quote:.2f} {quote}"
     return Reason(sell.code, f"{saved}; {sold}: {sell.text}; {bought}: {buy.text}")
 
 

@@ -8,17 +8,17 @@ import numpy as np
 
 from rebalancer.core import explain
 from rebalancer.core.caps import denials_of, missing_live_limits, room_left
-from rebalancer.core.direct import Routed, route_directly
+from rebalancer.core.direct import Routed
 from rebalancer.core.drift import drift_of, frozen, outside_band, weights_of
 from rebalancer.core.guards import check_snapshot
 from rebalancer.core.leg_order import legs_of, why_cut
-from rebalancer.core.legs import Cut, Outcome, Setting
+from rebalancer.core.legs import Cut, Outcome
 from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import BPS, ONE, ZERO, from_float, to_float
 from rebalancer.core.plan import AssetLine, AssetState, Decision, Denial, Leg, Plan, SkipLine, Totals
 from rebalancer.core.reasons import Reason, Skip, Trigger
-from rebalancer.core.rounds import decide_orders
-from rebalancer.core.targets import Route, Targets
+from rebalancer.core.settled import decide_routed
+from rebalancer.core.targets import Targets
 from rebalancer.core.valuation import Valuation, value_of
 
 WEIGHT_STEP = Decimal("0.000001")
@@ -50,12 +50,7 @@ def make_plan(
         denials += denials_of(room, targets.limits, usage)
     if denials or trigger is Trigger.NONE:
         return _assemble(snapshot, targets, valuation, trigger, Outcome(), denials, Routed(()))
-    outcome = decide_orders(snapshot, targets, usage, valuation, trigger, room)
-    routed = Routed(outcome.cuts)
-    if targets.orders.route is Route.DIRECT:
-        free = snapshot.balances[targets.quote].free
-        setting = Setting(room, valuation.nav_quote, free, targets.limits.max_slippage_bps)
-        routed = route_directly(snapshot, usage, outcome.cuts, setting)
+    outcome, routed = decide_routed(snapshot, targets, usage, valuation, trigger, room)
     return _assemble(snapshot, targets, valuation, trigger, outcome, (), routed)
 
 

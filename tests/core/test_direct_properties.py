@@ -9,10 +9,11 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.core.effects import filled_at_mid
-from rebalancer.core.model import Balance, Side, Snapshot, Usage
+from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import ONE, ZERO
 from rebalancer.core.plan import Plan
 from rebalancer.core.planner import make_plan
+from rebalancer.core.settled import after_legs
 from rebalancer.core.snapshot_json import read_snapshot, snapshot_document
 from rebalancer.core.targets import BandPolicy, Limits, OrderPolicy, Route, Targets
 from tests.core.builders import LOOSE, d, snapshot, targets, with_crosses
@@ -59,14 +60,6 @@ def random_case(seed: int, *, limits: Limits = LOOSE) -> tuple[Snapshot, Targets
     return listed, replace(wanted, orders=DIRECT)
 
 
-def filled(seen: Snapshot, plan: Plan) -> Snapshot:
-    free = {asset: held.free for asset, held in seen.balances.items()}
-    for leg in plan.legs:
-        for asset, change in filled_at_mid(leg).items():
-            free[asset] += change
-    return replace(seen, balances={a: Balance(a, free[a], held.locked) for a, held in seen.balances.items()})
-
-
 def over_quote(wanted: Targets) -> Targets:
     return replace(wanted, orders=OrderPolicy())
 
@@ -106,7 +99,7 @@ def test_planning_twice_is_empty(seed: int) -> None:
     seen, wanted = random_case(seed)
     for usage in (AFTERWARDS, Usage(has_traded=True, targets_changed=True)):
         first = make_plan(seen, wanted, usage)
-        second = make_plan(filled(seen, first), wanted, AFTERWARDS)
+        second = make_plan(after_legs(seen, first.legs), wanted, AFTERWARDS)
         assert not second.legs, f"seed {seed}: {first.legs} then {second.legs}"
 
 
