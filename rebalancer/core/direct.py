@@ -53,7 +53,6 @@ def route_directly(snapshot: Snapshot, usage: Usage, cuts: Sequence[Cut], settin
     sells = {cut.wish.asset: cut for cut in cuts if cut.wish.side is Side.SELL}
     buys = {cut.wish.asset: cut for cut in cuts if cut.wish.side is Side.BUY}
     ways, notes = crossings(snapshot, (cut.wish for cut in sells.values()), (cut.wish for cut in buys.values()))
-    plain = Routed(cuts, notes=notes)
     amounts = choose_ways(
         {asset: cut.sized.notional_quote for asset, cut in sells.items()},
         {asset: cut.sized.notional_quote for asset, cut in buys.items()},
@@ -61,9 +60,9 @@ def route_directly(snapshot: Snapshot, usage: Usage, cuts: Sequence[Cut], settin
     )
     fitter = _Fitter(sells | buys, ways, usage.amount_precision_symbols, setting)
     straight = fitter.fit(amounts)
-    rest = fitter.paid(fitter.rest(straight)) if straight else None
-    if rest is None or len(rest) + len(straight) > setting.room.orders:
-        return plain
+    rest = fitter.rest(straight)
+    if len(rest) + len(straight) > setting.room.orders or not fitter.is_payable(rest):
+        return Routed(cuts, notes=notes)
     return Routed(rest, straight, notes)
 
 
@@ -162,15 +161,9 @@ class _Fitter:
             made += [left] if left is not None else []
         return made
 
-    def paid(self, rest: Sequence[Cut]) -> list[Cut] | None:
-        """Return the orders with the largest buy cut to what the sells bring, or None when it would be too small."""
+    def is_payable(self, rest: Sequence[Cut]) -> bool:
+        """Return whether cash and the sells for it pay for the buys, though whole lots may have taken from the sells."""
         sells = [cut for cut in rest if cut.wish.side is Side.SELL]
-        buys = [cut for cut in rest if cut.wish.side is Side.BUY]
         proceeds = sum((cut.sized.notional_quote * (ONE - cut.wish.fee_rate) for cut in sells), ZERO)
-        wanted = sum((cut.sized.notional_quote for cut in buys), ZERO)
-        over = wanted - CASH_SHARE * (self.setting.cash_free + proceeds)
-        if over <= ZERO:
-            return list(rest)
-        largest = max(buys, key=lambda cut: cut.sized.notional_quote)
-        cut = self._remainder(largest.wish.asset, largest.sized.notional_quote - over)
-        return None if cut is None else [cut if each is largest else each for each in rest]
+        spent = sum((cut.sized.notional_quote for cut in rest if cut.wish.side is Side.BUY), ZERO)
+        return spent <= CASH_SHARE * (self.setting.cash_free + proceeds)

@@ -8,10 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from rebalancer.core.orders import Event, IntentState
+from rebalancer.core.plan_json import PlanHeader, plan_document
+from rebalancer.core.planner import make_plan
+from rebalancer.core.snapshot_json import read_snapshot
 from rebalancer.core.targets import OrderPolicy, Route, Targets
+from rebalancer.journal.records import unpack_snapshot
 from rebalancer.journal.rows import Kind
 from rebalancer.service.cycle import CycleStatus
 from rebalancer.service.observe import observe
@@ -20,6 +25,7 @@ from tests.core.builders import targets
 from tests.service.house import ACCOUNT, LIVE_LIMITS, House
 
 WEIGHTS = {"BTC": 35, "ETH": 25, "SOL": 15, "LINK": 10, "USDT": 15}
+CROSSES = ("ethbtc", "solbtc", "linkbtc", "soleth", "linketh")
 # Too much ETH and LINK, too little BTC and SOL, cash about right.
 CROSSED = {"BTC": "0.2", "ETH": "14", "SOL": "30", "LINK": "1500", "USDT": "15000"}
 
@@ -43,7 +49,7 @@ def random_holdings(seed: int) -> dict[str, str]:
 def test_the_pairs_of_hubs_and_targets_are_read_only_where_direct_routes_are_wanted(tmp_path: Path) -> None:
     home = house(tmp_path)
     seen = observe(home.shell.venue, home.shell.gather, home.targets, ACCOUNT).snapshot
-    assert set(seen.crosses) == {"ethbtc", "solbtc", "linkbtc", "soleth", "linketh"}
+    assert set(seen.crosses) == set(CROSSES)
     assert all(pair.book is not None and pair.fee is not None for pair in seen.crosses.values())
     over_quote = replace(home.targets, orders=OrderPolicy())
     assert observe(home.shell.venue, home.shell.gather, over_quote, ACCOUNT).snapshot.crosses == {}
@@ -80,11 +86,6 @@ def test_a_direct_plan_sends_fewer_orders_and_leaves_the_cash_alone(tmp_path: Pa
 
 
 def test_what_was_read_gives_the_same_plan_again(tmp_path: Path) -> None:
-    from rebalancer.core.plan_json import PlanHeader, plan_document  # noqa: PLC0415
-    from rebalancer.core.planner import make_plan  # noqa: PLC0415
-    from rebalancer.core.snapshot_json import read_snapshot  # noqa: PLC0415
-    from rebalancer.journal.records import unpack_snapshot  # noqa: PLC0415
-
     home = house(tmp_path)
     home.cycle()
     seen, usage = read_snapshot(unpack_snapshot(home.payloads(Kind.SNAPSHOT)[0]))
@@ -137,14 +138,42 @@ def test_a_hand_on_the_coin_that_a_direct_leg_spends_stops_the_plan(tmp_path: Pa
     assert not home.outcomes(Event.ACCEPT)
 
 
-@pytest.mark.parametrize("endpoint", ["depth", "fee-rate"])
-def test_pairs_that_cannot_be_read_cost_the_direct_way_and_not_the_plan(endpoint: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"state": "offline"}, {"api_trading": "disabled"}, {"tags": "etp"}, {"taker_fee": Decimal("0.01")}],
+    ids=lambda change: next(iter(change)),
+)
+def test_pairs_that_are_closed_or_dear_cost_the_direct_way_and_not_the_plan(
+    change: dict[str, Any], tmp_path: Path
+) -> None:
     home = house(tmp_path)
-    for name in ("ethbtc", "solbtc", "linkbtc", "soleth", "linketh"):
-        if endpoint == "depth":
-            home.exchange.market.change_spec(name, state="offline")
-        else:
-            home.exchange.market.change_spec(name, taker_fee=Decimal("0.01"))
+    for name in CROSSES:
+        home.exchange.market.change_spec(name, **change)
     result = home.cycle()
     assert result.status is CycleStatus.DONE, result.text
     assert {record.quote for record in home.records} == {"USDT"}
+
+
+def test_pairs_that_are_halted_alone_are_not_used(tmp_path: Path) -> None:
+    home = house(tmp_path)
+    home.exchange.status.state = 2
+    home.exchange.status.affected = "ethbtc,linkbtc"
+    seen = observe(home.shell.venue, home.shell.gather, home.targets, ACCOUNT).snapshot
+    assert set(seen.crosses) == set(CROSSES) - {"ethbtc", "linkbtc"}
+
+
+@pytest.mark.parametrize("broken", ["depth", "transact-fee-rate"])
+def test_pairs_whose_answers_cannot_be_read_are_noted_and_not_used(broken: str, tmp_path: Path) -> None:
+    home = house(tmp_path)
+
+    def lose(request: httpx.Request) -> None:
+        if broken in request.url.path and any(name in str(request.url) for name in CROSSES):
+            raise httpx.ReadError("lost", request=request)
+
+    home.wire.before = lose
+    result = home.cycle()
+    assert result.status is CycleStatus.DONE, result.text
+    assert {record.quote for record in home.records} == {"USDT"}
+    assert result.plan is not None and any("is not used: the exchange's answer has no" in n for n in result.plan.notes)
+    (told,) = home.payloads(Kind.PLAN)
+    assert told["plan"]["notes"] == list(result.plan.notes)
