@@ -162,7 +162,7 @@ class _Fitter:
         return made
 
     def is_payable(self, rest: Sequence[Cut]) -> bool:
-        """Return whether cash and the sells for it pay for the buys, though whole lots may have taken from the sells."""
+        """Return whether cash and the sells for it pay for the buys: whole lots may have taken from the sells."""
         sells = [cut for cut in rest if cut.wish.side is Side.SELL]
         proceeds = sum((cut.sized.notional_quote * (ONE - cut.wish.fee_rate) for cut in sells), ZERO)
         spent = sum((cut.sized.notional_quote for cut in rest if cut.wish.side is Side.BUY), ZERO)

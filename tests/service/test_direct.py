@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from rebalancer.core.fit import first_leg_alone
+from rebalancer.core.model import Snapshot, Usage
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.core.plan_json import PlanHeader, plan_document
 from rebalancer.core.planner import make_plan
@@ -123,19 +125,27 @@ def test_a_direct_order_of_unknown_outcome_is_found_or_proven_absent(fault: str,
     assert first.state in ends
 
 
-def test_a_hand_on_the_coin_that_a_direct_leg_spends_stops_the_plan(tmp_path: Path) -> None:
+@pytest.mark.parametrize("coin", ["asset", "quote"])
+def test_a_hand_on_either_coin_of_a_direct_leg_stops_the_plan(coin: str, tmp_path: Path) -> None:
     home = house(tmp_path)
-    taken = []
+    touched = []
 
     def take(progress: Any) -> None:
         if progress.step == "planned":
-            home.user.wallet("eth").trade -= Decimal("0.5")
-            taken.append(progress)
+            first, _ = first_leg_alone(make_plan(*what_was_seen(home)).legs)
+            assert first.direct is not None
+            touched.append(getattr(first, coin))
+            home.user.wallet(touched[0].lower()).trade -= Decimal("0.01")
 
     home.on_progress = take
     result = home.cycle()
-    assert taken and "balance_moved" in result.text and "ETH" in result.text
+    assert touched and f"balance_moved: {touched[0]} is" in result.text, result.text
     assert not home.outcomes(Event.ACCEPT)
+
+
+def what_was_seen(home: House) -> tuple[Snapshot, Targets, Usage]:
+    seen = observe(home.shell.venue, home.shell.gather, home.targets, ACCOUNT).snapshot
+    return seen, home.targets, Usage()
 
 
 @pytest.mark.parametrize(
