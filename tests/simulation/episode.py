@@ -253,7 +253,8 @@ class Episode:
         plan = self.last.plan
         assert plan is not None
         stuck = [line for line in plan.assets if not line.band_low <= line.weight <= line.band_high]
-        named = {*(skip.asset for skip in plan.skips), *(leg.asset for leg in plan.legs), "USDT"}
+        traded = {coin for leg in plan.legs for coin in (leg.spent, leg.received)}
+        named = {*(skip.asset for skip in plan.skips), *traded, "USDT"}
         waiting = plan.denials or any(skip.reason.code is Skip.CAP_REACHED for skip in plan.skips)
         for line in stuck:
             must(line.asset in named or waiting, "L2", f"{line.asset} is outside its band without a named reason")
