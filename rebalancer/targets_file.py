@@ -225,7 +225,7 @@ def _bands(check: Check) -> BandPolicy:
 def _orders(check: Check) -> OrderPolicy:
     check.table("orders")
     order_type = check.word("orders", "order_type", OrderType.MARKET, {OrderType.MARKET: True, OrderType.IOC: False})
-    route = check.word("orders", "route", Route.QUOTE, {Route.QUOTE: True, Route.DIRECT: False})
+    route = check.word("orders", "route", Route.QUOTE, {Route.QUOTE: True, Route.DIRECT: True})
     return OrderPolicy(OrderType(order_type), Route(route))
 
 

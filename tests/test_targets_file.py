@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rebalancer.core.targets import BandPolicy, BandRule, Limits, Schedule
+from rebalancer.core.targets import BandPolicy, BandRule, Limits, Route, Schedule
 from rebalancer.errors import ConfigError
 from rebalancer.targets_file import KEYS, TOP, load_targets, parse_bytes, parse_targets
 from rebalancer.toml_text import BYTES_MAX, LINE_MAX
@@ -241,3 +241,8 @@ def test_random_weights_are_refused_or_sum_to_exactly_100(coins: list[tuple[str,
 def test_a_file_of_any_taste_is_read_with_its_weights_in_its_order(file: Written) -> None:
     made = parse_targets(file.text, "f")
     assert list(made.weights.items()) == list(file.weights.items())
+
+
+@pytest.mark.parametrize("route", Route)
+def test_either_route_may_be_chosen(route: Route) -> None:
+    assert parse_targets(f'{GOOD}\n[orders]\nroute = "{route}"\n', "f").orders.route is route

@@ -14,7 +14,7 @@ from rebalancer.core.orders import IntentState
 from rebalancer.core.reasons import Deny
 from rebalancer.errors import AuthCause, AuthFailed, GuardTripped, RebalancerError, VenueError
 from rebalancer.logs import redact
-from rebalancer.report.words import money
+from rebalancer.report.words import amount, money
 from rebalancer.seams import Clock
 from rebalancer.service.cycle import CycleResult, CycleStatus
 
@@ -112,11 +112,12 @@ def _trades(result: CycleResult) -> str:
     done = [record for record in result.orders if record.state in FILLED]
     if not done or result.plan is None:
         return ""
-    quote = result.plan.quote
+    quote, prices = result.plan.quote, {line.asset: line.price for line in result.plan.assets}
     part = {IntentState.PARTIAL: " (in part)"}
+    paid = {r.key: money(r.filled_quote) if r.quote == quote else amount(r.filled_quote) for r in done}
     lines = [
-        f"{record.side} {record.asset} for {money(record.filled_quote)} {quote}{part.get(record.state, '')}"
+        f"{record.side} {record.asset} for {paid[record.key]} {record.quote}{part.get(record.state, '')}"
         for record in done
     ]
-    total = sum((record.filled_quote for record in done), ZERO)
+    total = sum((record.filled_quote * prices[record.quote] for record in done), ZERO)
     return f"{len(done)} order(s) of {money(total)} {quote}: {', '.join(lines)}."

@@ -63,6 +63,7 @@ class _Sent:
     at: int
     side: Side
     notional_quote: Decimal
+    direct: bool  # it sold one coin for another, and counts on both sides
 
 
 @dataclass(slots=True)
@@ -167,7 +168,7 @@ class _Walk:
             )
             account.apply(trade, self.held)
             self.trades.append(trade)
-            self.past.sent.append(_Sent(at, leg.side, leg.notional_quote))
+            self.past.sent.append(_Sent(at, leg.side, leg.notional_quote, leg.direct is not None))
             self.fee[at] += float(account.fee_value(trade, prices))
             self.spread[at] += float(account.spread_value(trade, prices))
         self.orders[at] = len(legs)
@@ -180,10 +181,12 @@ class _Walk:
         """Return what the journal would have told: the limits' rolling day, and the last close that passed."""
         now = self.market.times[at]
         self.past.sent = [sent for sent in self.past.sent if self.market.times[sent.at] > now - DAY]
-        sums = {side: sum((s.notional_quote for s in self.past.sent if s.side is side), ZERO) for side in Side}
+        sent = self.past.sent
+        sums = {side: sum((s.notional_quote for s in sent if s.side is side or s.direct), ZERO) for side in Side}
         usage = Usage(
             sold_quote=sums[Side.SELL],
             bought_quote=sums[Side.BUY],
+            direct_quote=sum((s.notional_quote for s in sent if s.direct), ZERO),
             orders=len(self.past.sent),
             has_traded=True,
         )

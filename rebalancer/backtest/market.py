@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from rebalancer.backtest.crosses import cross_rules, crosses_at
 from rebalancer.backtest.series import Series
 from rebalancer.backtest.setting import BacktestSetting
 from rebalancer.core.drift import BoolArray, FloatArray
@@ -43,7 +44,8 @@ class Market:
         self.half_spread = half
         self._book_half = max(half, HAIR)
         self.rules = {coin: self._rules(coin, index) for index, coin in enumerate(self.coins)}
-        self.markets: Mapping[str, MarketRules] = {rules.symbol: rules for rules in self.rules.values()}
+        self._crosses = cross_rules(targets, self.rules)
+        self.markets: Mapping[str, MarketRules] = {rules.symbol: rules for rules in self.rules.values()} | self._crosses
         self._fees = {coin: FeeRate(rules.symbol, setting.fee_rate) for coin, rules in self.rules.items()}
 
     def prices(self, at: int) -> dict[str, Decimal]:
@@ -76,6 +78,14 @@ class Market:
             books=books,
             tickers=tickers,
             fees=self._fees,
+            crosses=crosses_at(
+                self._crosses,
+                prices,
+                taken_at,
+                book_half=self._book_half,
+                deep_quote=DEEP_QUOTE,
+                fee_rate=self.setting.fee_rate,
+            ),
         )
 
     def suspect(self) -> BoolArray:

@@ -57,7 +57,9 @@ def _lines(runs: list[RunView], quote: str) -> list[str]:
 def _order_lines(order: dict[str, Any], quote: str) -> list[str]:
     """Return what became of an order; one that traded nothing with what was asked for, and why."""
     filled, ended = Decimal(order["filled_quantity"]), order["state"].replace("_", " ")
-    did = f"{amount(filled)} for {money(Decimal(order['filled_quote']))} {quote}" if filled else f"of {order['amount']}"
+    cash = Decimal(order["filled_quote"])
+    paid = f"{money(cash) if order['quote'] == quote else amount(cash)} {order['quote']}"
+    did = f"{amount(filled)} for {paid}" if filled else f"of {order['amount']}"
     lines = [f"    {order['side']:<4} {order['symbol']:<10} {ended} {did}".rstrip()]
     if order["text"] and ended != "filled":
         lines += lines_of(order["text"], first=" " * 9, later=" " * 9)

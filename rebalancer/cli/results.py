@@ -42,5 +42,5 @@ def result_document(result: CycleResult) -> dict[str, Any]:
         "status": result.status.value,
         "text": result.text,
         "plan": None if plan is None else plan_document(plan, header),
-        "orders": [] if plan is None else ends_document(ends_of(result), plan.quote),
+        "orders": [] if plan is None else ends_document(ends_of(result)),
     }

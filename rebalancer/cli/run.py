@@ -110,7 +110,7 @@ def show(result: CycleResult, *, as_json: bool) -> None:
         click.echo(render(result.plan, header, "text", colour=wants_colour()), nl=False)
         if result.orders:
             click.echo()
-            click.echo(ends_text(ends_of(result), result.plan.quote), nl=False)
+            click.echo(ends_text(ends_of(result)), nl=False)
     if result.text:
         click.echo("\n" + "\n".join(lines_of(result.text)))
     words = _END.get((result.mode, result.status.value), result.status.value.replace("_", " "))

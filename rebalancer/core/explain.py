@@ -46,6 +46,13 @@ def capped(reason: Reason, notional_quote: Decimal, wished_quote: Decimal, quote
     return Reason(reason.code, text)
 
 
+def straight(sell: Reason, buy: Reason, way: tuple[str, str], saves_quote: Decimal, quote: str) -> Reason:
+    """Return why one coin is sold straight for another."""
+    sold, bought = way
+    saved = f"{sold} sold directly for {bought} saves about {saves_quote:.2f} {quote}"
+    return Reason(sell.code, f"{saved}; {sold}: {sell.text}; {bought}: {buy.text}")
+
+
 def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot) -> Reason:
     """Return why an asset that nobody wished to trade stays, and what would make it act."""
     asset = targets.assets[index]

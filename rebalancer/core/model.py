@@ -132,6 +132,15 @@ class FeeRate:
 
 
 @dataclass(frozen=True, slots=True)
+class CrossPair:
+    """A pair of two target coins, neither of them the quote coin; what the exchange did not answer is None."""
+
+    rules: MarketRules
+    book: Book | None
+    fee: FeeRate | None
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     """What the account holds of one asset; a zero here is a zero row, never an absent one."""
 
@@ -171,6 +180,7 @@ class Snapshot:
 
     `balances` holds the target assets and every other asset with a non-zero total. `rules`, `books`, `tickers`
     and `fees` are keyed by asset: the pair of that asset against `quote`. The quote asset itself is in `balances` only.
+    `crosses` are the pairs among the target coins by symbol, looked at only where direct routes are wanted.
     """
 
     taken_at: datetime
@@ -182,6 +192,7 @@ class Snapshot:
     tickers: Mapping[str, Ticker]
     fees: Mapping[str, FeeRate]
     peg: Decimal | None = None  # mid of one stable coin in the other, where the quote coin is one of them
+    crosses: Mapping[str, CrossPair] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +269,7 @@ class Usage:
 
     sold_quote: Decimal = ZERO
     bought_quote: Decimal = ZERO
+    direct_quote: Decimal = ZERO  # of both: one order sold one coin for the other
     orders: int = 0
     nav_validated_quote: Decimal | None = None  # of the last cycle whose data passed; None before the first
     mids: Mapping[str, Decimal] = field(default_factory=dict)  # by asset, of the last such cycle if within 24 hours
@@ -268,7 +280,7 @@ class Usage:
     @property
     def notional_quote(self) -> Decimal:
         """Return what all orders together were worth."""
-        return self.sold_quote + self.bought_quote
+        return self.sold_quote + self.bought_quote - self.direct_quote
 
     @property
     def turnover_quote(self) -> Decimal:

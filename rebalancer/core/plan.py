@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from rebalancer.core.model import Side
-from rebalancer.core.money import BaseAmount, QuoteAmount
+from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
 
 
@@ -50,25 +50,49 @@ class AssetLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Direct:
+    """What a leg between two coins knows beside another one, at the decision, in the account's quote coin."""
+
+    spent_mid: Decimal  # of the coin that is given up
+    received_mid: Decimal
+    saves_quote: Decimal  # against the two orders over the quote coin: fees, spreads and depth
+
+
+@dataclass(frozen=True, slots=True)
 class Leg:
-    """One market order of the plan. `size` is base for a sell, quote for a buy; it only ever shrinks."""
+    """One market order of the plan. `size` is base for a sell, the pair's quote for a buy; it only ever shrinks.
+
+    `asset` is the pair's base. Its quote is the account's, but for a direct leg.
+    """
 
     intent_seq: int
     asset: str
     symbol: str
+    quote: str
     size: BaseAmount | QuoteAmount
-    notional_quote: Decimal  # at the decision mid
-    mid: Decimal  # quote per base, at decision
+    notional_quote: Decimal  # in the account's quote coin, at the decision mid
+    mid: Decimal  # the pair's quote per base, at decision
     fee_quote: Decimal
     spread_cost_bps: Decimal
     impact_bps: Decimal  # beyond the best price, from the walk of the book
     reason: Reason
     capped: bool = False  # less than wished: limits, cash or missing counter-trades
+    direct: Direct | None = None
 
     @property
     def side(self) -> Side:
         """Return the side that the size implies."""
         return Side.SELL if isinstance(self.size, BaseAmount) else Side.BUY
+
+    @property
+    def spent(self) -> str:
+        """Return the coin that the leg gives up."""
+        return self.asset if self.side is Side.SELL else self.quote
+
+    @property
+    def received(self) -> str:
+        """Return the coin that the leg brings, and in which its fee is charged."""
+        return self.quote if self.side is Side.SELL else self.asset
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +148,12 @@ class Plan:
     skips: tuple[SkipLine, ...]
     denials: tuple[Denial, ...]
     totals: Totals | None
+    notes: tuple[str, ...] = ()  # what the owner should know and nothing was refused for
+
+    @property
+    def saves_quote(self) -> Decimal:
+        """Return what the direct legs save together; zero without any."""
+        return sum((leg.direct.saves_quote for leg in self.legs if leg.direct is not None), ZERO)
 
     @property
     def refused(self) -> bool:

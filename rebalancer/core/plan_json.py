@@ -27,7 +27,10 @@ class PlanHeader:
 
 
 def plan_document(plan: Plan, header: PlanHeader) -> dict[str, Any]:
-    """Return the plan as JSON values, in the documented order of keys."""
+    """Return the plan as JSON values, in the documented order of keys.
+
+    What only direct pairs say stands behind the rest, and only where there is something of it.
+    """
     return {
         "schema": SCHEMA,
         "cycle_id": header.cycle_id,
@@ -41,7 +44,8 @@ def plan_document(plan: Plan, header: PlanHeader) -> dict[str, Any]:
         "legs": [_leg(leg) for leg in plan.legs],
         "skips": [{"asset": skip.asset, "reason": _reason(skip.reason)} for skip in plan.skips],
         "denials": [_denial(denial) for denial in plan.denials],
-        "totals": None if plan.totals is None else _totals(plan.totals),
+        "totals": None if plan.totals is None else _totals(plan.totals) | _saving(plan),
+        **({"notes": list(plan.notes)} if plan.notes else {}),
     }
 
 
@@ -85,7 +89,19 @@ def _leg(leg: Leg) -> dict[str, Any]:
         "impact_bps": plain(leg.impact_bps.quantize(BPS_STEP)),
         "client_order_id": None,
         "reason": _reason(leg.reason),
+        **_direct(leg),
     }
+
+
+def _direct(leg: Leg) -> dict[str, Any]:
+    """Return what a direct leg says of itself; its `spend_quote` counts the coin that it spends."""
+    if leg.direct is None:
+        return {}
+    return {"direct": {"spent": leg.spent, "received": leg.received, "saves_quote": _money(leg.direct.saves_quote)}}
+
+
+def _saving(plan: Plan) -> dict[str, str]:
+    return {"saves_quote": _money(plan.saves_quote)} if any(leg.direct for leg in plan.legs) else {}
 
 
 def _denial(denial: Denial) -> dict[str, str]:

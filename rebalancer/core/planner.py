@@ -8,14 +8,16 @@ import numpy as np
 
 from rebalancer.core import explain
 from rebalancer.core.caps import denials_of, missing_live_limits, room_left
+from rebalancer.core.direct import Routed
 from rebalancer.core.drift import drift_of, frozen, outside_band, weights_of
 from rebalancer.core.guards import check_snapshot
+from rebalancer.core.leg_order import legs_of, why_cut
 from rebalancer.core.legs import Cut, Outcome
 from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import BPS, ONE, ZERO, from_float, to_float
 from rebalancer.core.plan import AssetLine, AssetState, Decision, Denial, Leg, Plan, SkipLine, Totals
 from rebalancer.core.reasons import Reason, Skip, Trigger
-from rebalancer.core.rounds import decide_orders
+from rebalancer.core.settled import decide_routed
 from rebalancer.core.targets import Targets
 from rebalancer.core.valuation import Valuation, value_of
 
@@ -47,9 +49,9 @@ def make_plan(
     if trigger is not Trigger.NONE:
         denials += denials_of(room, targets.limits, usage)
     if denials or trigger is Trigger.NONE:
-        return _assemble(snapshot, targets, valuation, trigger, Outcome(), denials)
-    outcome = decide_orders(snapshot, targets, usage, valuation, trigger, room)
-    return _assemble(snapshot, targets, valuation, trigger, outcome, ())
+        return _assemble(snapshot, targets, valuation, trigger, Outcome(), denials, Routed(()))
+    outcome, routed = decide_routed(snapshot, targets, usage, valuation, trigger, room)
+    return _assemble(snapshot, targets, valuation, trigger, outcome, (), routed)
 
 
 def _trigger(valuation: Valuation, usage: Usage, *, forced: bool) -> Trigger:
@@ -79,10 +81,10 @@ def _assemble(
     trigger: Trigger,
     outcome: Outcome,
     denials: tuple[Denial, ...],
+    routed: Routed,
 ) -> Plan:
-    ordered = sorted(outcome.cuts, key=lambda cut: (cut.wish.side is Side.BUY, -abs(cut.wish.drift), cut.wish.order))
-    legs = tuple(_leg(number, cut) for number, cut in enumerate(ordered, start=1))
-    traded = {leg.asset: leg for leg in legs}
+    legs = legs_of(routed, targets.quote)
+    traded = {cut.wish.asset: cut for cut in outcome.cuts}
     lines = tuple(
         _line(snapshot, targets, valuation, index, traded, outcome, denials) for index in range(len(targets.assets))
     )
@@ -97,24 +99,8 @@ def _assemble(
         legs=legs,
         skips=_skips(snapshot, targets, lines, outcome),
         denials=denials,
-        totals=_totals(targets, valuation, ordered),
-    )
-
-
-def _leg(number: int, cut: Cut) -> Leg:
-    wish, sized = cut.wish, cut.sized
-    return Leg(
-        intent_seq=number,
-        asset=wish.asset,
-        symbol=wish.rules.symbol,
-        size=sized.size,
-        notional_quote=sized.notional_quote,
-        mid=wish.mid,
-        fee_quote=sized.notional_quote * wish.fee_rate,
-        spread_cost_bps=cut.walk.spread_bps,
-        impact_bps=cut.walk.impact_bps,
-        reason=explain.capped(wish.why, sized.notional_quote, wish.quote, wish.rules.quote) if cut.capped else wish.why,
-        capped=cut.capped,
+        totals=_totals(targets, valuation, legs),
+        notes=routed.notes,
     )
 
 
@@ -123,19 +109,19 @@ def _line(
     targets: Targets,
     valuation: Valuation,
     index: int,
-    traded: dict[str, Leg],
+    traded: dict[str, Cut],
     outcome: Outcome,
     denials: tuple[Denial, ...],
 ) -> AssetLine:
     asset = targets.assets[index]
-    balance, leg = snapshot.balances[asset], traded.get(asset)
+    balance, cut = snapshot.balances[asset], traded.get(asset)
     target, band = from_float(float(valuation.targets[index])), from_float(float(valuation.bands[index]))
     weight = from_float(float(valuation.weights[index]))
-    reason = leg.reason if leg else outcome.dropped.get(asset) or explain.stays(valuation, index, targets, snapshot)
-    if denials and leg is None:
+    reason = why_cut(cut) if cut else outcome.dropped.get(asset) or explain.stays(valuation, index, targets, snapshot)
+    if denials and cut is None:
         first = next((denial for denial in denials if denial.asset in ("", asset)), denials[0])
         reason = Reason(first.code, f"no trade: {first.text}")
-    decision = Decision.HOLD if leg is None else Decision.SELL if leg.side is Side.SELL else Decision.BUY
+    decision = Decision.HOLD if cut is None else Decision.SELL if cut.wish.side is Side.SELL else Decision.BUY
     return AssetLine(
         asset=asset,
         free=balance.free,
@@ -170,21 +156,20 @@ def _skips(
     return tuple(made)
 
 
-def _totals(targets: Targets, valuation: Valuation, cuts: list[Cut]) -> Totals:
+def _totals(targets: Targets, valuation: Valuation, legs: tuple[Leg, ...]) -> Totals:
     """Sum the plan up; what it leaves behind is computed for fills at the mid less the fees."""
     after = {asset: valuation.values[asset] for asset in targets.assets}
-    sold = bought = fee = slip = ZERO
-    for cut in cuts:
-        notional, wish = cut.sized.notional_quote, cut.wish
-        cost, sign = notional * wish.fee_rate, ONE if wish.side is Side.BUY else -ONE
-        fee += cost
-        slip += notional * cut.walk.slippage_bps / BPS
-        after[wish.asset] += sign * notional - (cost if wish.side is Side.BUY else ZERO)
-        after[targets.quote] -= sign * notional + (ZERO if wish.side is Side.BUY else cost)
-        sold, bought = (sold, bought + notional) if wish.side is Side.BUY else (sold + notional, bought)
+    sold = bought = traded = fee = slip = ZERO
+    for leg in legs:
+        traded += leg.notional_quote
+        fee += leg.fee_quote
+        slip += leg.notional_quote * (leg.spread_cost_bps + leg.impact_bps) / BPS
+        after[leg.spent] -= leg.notional_quote
+        after[leg.received] += leg.notional_quote - leg.fee_quote
+        sold += leg.notional_quote if leg.spent != targets.quote else ZERO
+        bought += leg.notional_quote if leg.received != targets.quote else ZERO
     weights = weights_of(frozen([to_float(value) for value in after.values()]))
     drift_after = np.abs(drift_of(weights, valuation.targets)).max()
-    traded = sold + bought
     return Totals(
         turnover=(max(sold, bought) / valuation.nav_quote).quantize(WEIGHT_STEP),
         notional_quote=traded,

@@ -38,10 +38,10 @@ def decide_orders(
         if not outside_band(valued.drift, valued.bands).any():
             return outcome
         more = _one_round(seen, targets, usage, valued, Trigger.OUTSIDE_BAND, room)
-        merged = _merged(outcome, more, targets.limits.max_slippage_bps)
-        if merged is None:
+        both = joined(outcome, more, targets.limits.max_slippage_bps)
+        if both is None:
             return outcome
-        outcome = merged
+        outcome = both
     return outcome
 
 
@@ -71,7 +71,7 @@ def after_perfect_fill(snapshot: Snapshot, cuts: list[Cut]) -> Snapshot:
     return replace(snapshot, balances=balances)
 
 
-def _merged(first: Outcome, more: Outcome, max_slippage_bps: Decimal) -> Outcome | None:
+def joined(first: Outcome, more: Outcome, max_slippage_bps: Decimal) -> Outcome | None:
     """Return both rounds as one set of orders, or None when the second adds nothing that a book or a limit allows."""
     if not more.cuts or more.limited:
         return None

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.canonical import jsonable, parse_moment
-from rebalancer.core.model import Balance, Book, FeeRate, Level, MarketRules, Snapshot, Ticker, Usage
+from rebalancer.core.model import Balance, Book, CrossPair, FeeRate, Level, MarketRules, Snapshot, Ticker, Usage
 
 RULE_FIELDS = tuple(field.name for field in fields(MarketRules))
 RULE_FLAGS = ("online", "api_enabled")
@@ -24,15 +24,25 @@ def snapshot_document(snapshot: Snapshot, usage: Usage) -> dict[str, Any]:
             "account_id": snapshot.account_id,
             "quote": snapshot.quote,
             "balances": {asset: [held.free, held.locked] for asset, held in snapshot.balances.items()},
-            "rules": {a: {name: getattr(rules, name) for name in RULE_FIELDS} for a, rules in snapshot.rules.items()},
+            "rules": {asset: _rule_fields(rules) for asset, rules in snapshot.rules.items()},
             "books": {asset: _book(book) for asset, book in snapshot.books.items()},
             "tickers": {a: [t.symbol, t.last, t.open_24h, t.bid, t.ask] for a, t in snapshot.tickers.items()},
             "peg": snapshot.peg,
             "fees": {asset: [fee.symbol, fee.taker_fee_rate] for asset, fee in snapshot.fees.items()},
+            "crosses": {symbol: _cross(pair) for symbol, pair in snapshot.crosses.items()},
             "usage": {field.name: getattr(usage, field.name) for field in fields(Usage)},
         }
     )
     return document
+
+
+def _rule_fields(rules: MarketRules) -> dict[str, Any]:
+    return {name: getattr(rules, name) for name in RULE_FIELDS}
+
+
+def _cross(pair: CrossPair) -> list[Any]:
+    book = None if pair.book is None else _book(pair.book)
+    return [_rule_fields(pair.rules), book, None if pair.fee is None else pair.fee.taker_fee_rate]
 
 
 def _book(book: Book) -> list[Any]:
@@ -48,19 +58,30 @@ def read_snapshot(document: Mapping[str, Any]) -> tuple[Snapshot, Usage]:
         quote=document["quote"],
         balances={a: Balance(a, Decimal(held[0]), Decimal(held[1])) for a, held in document["balances"].items()},
         rules={asset: _rules(row) for asset, row in document["rules"].items()},
-        books={a: Book(b[0], _levels(b[1]), _levels(b[2]), parse_moment(b[3])) for a, b in document["books"].items()},
+        books={asset: _read_book(row) for asset, row in document["books"].items()},
         tickers={a: Ticker(row[0], *(Decimal(text) for text in row[1:])) for a, row in document["tickers"].items()},
         fees={asset: FeeRate(row[0], Decimal(row[1])) for asset, row in document["fees"].items()},
         peg=None if document["peg"] is None else Decimal(document["peg"]),
+        crosses={symbol: _read_cross(row) for symbol, row in document.get("crosses", {}).items()},
     )
     row = dict(document["usage"])
-    for name in ("sold_quote", "bought_quote"):
-        row[name] = Decimal(row[name])
+    for name in ("sold_quote", "bought_quote", "direct_quote"):
+        row[name] = Decimal(row.get(name, 0))
     row["mids"] = {asset: Decimal(mid) for asset, mid in row["mids"].items()}
     row["amount_precision_symbols"] = frozenset(row["amount_precision_symbols"])
     if row["nav_validated_quote"] is not None:
         row["nav_validated_quote"] = Decimal(row["nav_validated_quote"])
     return snapshot, Usage(**row)
+
+
+def _read_book(row: list[Any]) -> Book:
+    return Book(row[0], _levels(row[1]), _levels(row[2]), parse_moment(row[3]))
+
+
+def _read_cross(row: list[Any]) -> CrossPair:
+    rules, book, rate = _rules(row[0]), row[1], row[2]
+    fee = None if rate is None else FeeRate(rules.symbol, Decimal(rate))
+    return CrossPair(rules, None if book is None else _read_book(book), fee)
 
 
 def _levels(rows: list[list[str]]) -> tuple[Level, ...]:

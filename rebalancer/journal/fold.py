@@ -85,12 +85,14 @@ def _on_plan_closed(state: JournalState, row: Row, payload: dict[str, Any]) -> N
 
 
 def _on_intent(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
+    assert state.binding is not None
     known = state.intents.get(_key(row))
     state.intents[_key(row)] = IntentRecord(
         run_id=row.run_id,
         intent_seq=_key(row)[1],
         asset=payload["asset"],
         symbol=payload["symbol"],
+        quote=payload.get("quote", state.binding.quote),  # rows from before there were direct pairs have none
         side=Side(payload["side"]),
         amount=Decimal(payload["amount"]),
         notional_quote=Decimal(payload["notional_quote"]),
@@ -116,7 +118,9 @@ def _on_sending(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         exchange_at=signed_at,
     )
     kept = tuple(sent for sent in state.sent if sent.at > signed_at - 2 * DAY)
-    state.sent = (*kept, Sent(record.key, signed_at, record.side, Decimal(payload["notional_quote"])))
+    assert state.binding is not None
+    direct = record.quote != state.binding.quote
+    state.sent = (*kept, Sent(record.key, signed_at, record.side, Decimal(payload["notional_quote"]), direct))
 
 
 def _on_outcome(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
@@ -139,13 +143,12 @@ def _on_outcome(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
 def _follow_balances(state: JournalState, record: IntentRecord, kind: Kind) -> None:
     """Take a fill into what the account must hold; what only the owner knows makes its coins' balances unknown."""
     assert state.binding is not None
-    quote = state.binding.quote
     unsure = kind is Kind.ACK or record.state is IntentState.QUARANTINED
     if unsure:
-        state.totals = {a: held for a, held in state.totals.items() if a not in (record.asset, quote)}
+        state.totals = {a: held for a, held in state.totals.items() if a not in (record.asset, record.quote)}
     if record.state in {IntentState.FILLED, IntentState.PARTIAL}:
-        changes = balance_changes(record, record.asset, quote)
-        state.since_books = state.since_books.plus(record.asset, changes, record.fees, {**state.mids, quote: ONE})
+        changes, mids = balance_changes(record), {**state.mids, state.binding.quote: ONE}
+        state.since_books = state.since_books.plus(record.asset, changes, record.fees, mids)
         if unsure:
             return
         state.totals = {asset: held + changes.get(asset, ZERO) for asset, held in state.totals.items()}

@@ -72,6 +72,7 @@ def order_document(record: IntentRecord) -> dict[str, Any]:
     return {
         "intent_seq": record.intent_seq,
         "symbol": record.symbol,
+        "quote": record.quote,
         "side": record.side.value,
         "amount": plain(record.sent_amount or record.amount),
         "state": record.state.value,

@@ -38,6 +38,7 @@ class Intent:
     intent_seq: int
     asset: str
     symbol: str
+    quote: str  # that the pair is priced in
     size: BaseAmount | QuoteAmount
     notional_quote: Decimal
     client_order_id: str
@@ -104,6 +105,7 @@ def intent(made: Intent) -> Entry:
     payload = {
         "asset": made.asset,
         "symbol": made.symbol,
+        "quote": made.quote,
         "side": made.side,
         "unit": unit_of(made.size),
         "amount": made.size.value,

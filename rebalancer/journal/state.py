@@ -30,6 +30,7 @@ class IntentRecord:
     intent_seq: int
     asset: str
     symbol: str
+    quote: str  # that the pair is priced in
     side: Side
     amount: Decimal
     notional_quote: Decimal
@@ -54,10 +55,10 @@ class IntentRecord:
         return self.run_id, self.intent_seq
 
 
-def balance_changes(record: IntentRecord, base: str, quote: str) -> dict[str, Decimal]:
+def balance_changes(record: IntentRecord) -> dict[str, Decimal]:
     """Return what a settled intent did to the balances, by asset, fees included."""
     sign = 1 if record.side is Side.BUY else -1
-    changes = {base: sign * record.filled_quantity, quote: -sign * record.filled_quote}
+    changes = {record.asset: sign * record.filled_quantity, record.quote: -sign * record.filled_quote}
     for asset, paid in record.fees.items():
         changes[asset] = changes.get(asset, ZERO) - paid
     return changes
@@ -70,7 +71,8 @@ class Sent:
     key: Key
     at: datetime
     side: Side
-    notional_quote: Decimal
+    notional_quote: Decimal  # in the account's quote coin
+    direct: bool = False  # it sold one coin for another, and counts on both sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +150,9 @@ class JournalState:
         recent = [sent for sent in self.sent if sent.at > now - DAY and not self._never_sent(sent.key)]
         changed = self.served_weights_digest not in ("", weights_digest)
         return Usage(
-            sold_quote=sum((s.notional_quote for s in recent if s.side is Side.SELL), ZERO),
-            bought_quote=sum((s.notional_quote for s in recent if s.side is Side.BUY), ZERO),
+            sold_quote=sum((s.notional_quote for s in recent if s.side is Side.SELL or s.direct), ZERO),
+            bought_quote=sum((s.notional_quote for s in recent if s.side is Side.BUY or s.direct), ZERO),
+            direct_quote=sum((s.notional_quote for s in recent if s.direct), ZERO),
             orders=len(recent),
             nav_validated_quote=self.nav_validated_quote,
             mids=self.mids if self.mids_at is not None and self.mids_at > now - DAY else {},

@@ -8,7 +8,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from rebalancer.core.plan import AssetLine, Plan
+from rebalancer.core.plan import AssetLine, Decision, Plan
 from rebalancer.core.plan_json import PlanHeader
 from rebalancer.report.drift_bar import WIDTH, DriftBar, bar_of
 from rebalancer.report.text import leg_words
@@ -37,9 +37,8 @@ def environment() -> Environment:
 
 def plan_html(plan: Plan, header: PlanHeader) -> str:
     """Return the report as one self-contained page."""
-    traded = {leg.asset for leg in plan.legs}
     listed = {line.asset for line in plan.assets}
-    reasons = [(line.asset, line.reason) for line in plan.assets if line.asset not in traded]
+    reasons = [(line.asset, line.reason) for line in plan.assets if line.decision is Decision.HOLD]
     reasons += [(skip.asset, skip.reason) for skip in plan.skips if skip.asset not in listed]
     return (
         environment()
@@ -61,9 +60,7 @@ def weights_after(plan: Plan) -> Mapping[str, Decimal]:
         return {}
     values = {line.asset: line.value_quote for line in plan.assets}
     for leg in plan.legs:
-        sign = 1 if leg.side == "buy" else -1
-        values[leg.asset] += sign * leg.notional_quote
-        values[plan.quote] -= sign * leg.notional_quote
-        values[leg.asset if leg.side == "buy" else plan.quote] -= leg.fee_quote
+        values[leg.spent] -= leg.notional_quote
+        values[leg.received] += leg.notional_quote - leg.fee_quote
     total = sum(values.values(), Decimal(0))
     return {asset: value / total for asset, value in values.items()}

@@ -33,25 +33,27 @@ class OrderEnd:
         """Return quote per base, or None without a fill."""
         return self.filled_quote / self.filled_quantity if self.filled_quantity else None
 
-    def shortfall_bps(self, quote: str) -> Decimal | None:
+    @property
+    def shortfall_bps(self) -> Decimal | None:
         """Return the cost of fills and fees against the decision mid, in bps of the notional; > 0 is a cost."""
         if self.average_price is None:
             return None
         sign = 1 if self.leg.side is Side.BUY else -1
         slip = sign * (self.average_price - self.leg.mid) * self.filled_quantity
-        fee = self.fees.get(quote, ZERO) + self.fees.get(self.leg.asset, ZERO) * self.leg.mid
+        fee = self.fees.get(self.leg.quote, ZERO) + self.fees.get(self.leg.asset, ZERO) * self.leg.mid
         return (slip + fee) / (self.filled_quantity * self.leg.mid) * BPS
 
 
-def ends_text(ends: Iterable[OrderEnd], quote: str) -> str:
+def ends_text(ends: Iterable[OrderEnd]) -> str:
     """Return a line or two an order."""
     lines = []
     for end in ends:
         what = f"{end.leg.intent_seq}. {end.leg.side.value} {end.leg.asset}: {end.state.value}"
-        price, shortfall = end.average_price, end.shortfall_bps(quote)
+        price, shortfall = end.average_price, end.shortfall_bps
         if price is not None and shortfall is not None:
             fees = " + ".join(f"{amount(paid)} {asset}" for asset, paid in end.fees.items()) or "none"
-            lines.append(f"{what}, {amount(end.filled_quantity)} {end.leg.asset} for {money(end.filled_quote)} {quote}")
+            cash = amount(end.filled_quote) if end.leg.direct else money(end.filled_quote)
+            lines.append(f"{what}, {amount(end.filled_quantity)} {end.leg.asset} for {cash} {end.leg.quote}")
             lines.append(f"   fee {fees}, shortfall {shortfall:.1f} bps against the decision")
         else:
             lines.append(what)
@@ -60,7 +62,7 @@ def ends_text(ends: Iterable[OrderEnd], quote: str) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def ends_document(ends: Iterable[OrderEnd], quote: str) -> list[dict[str, Any]]:
+def ends_document(ends: Iterable[OrderEnd]) -> list[dict[str, Any]]:
     """Return the outcomes as JSON values."""
     return [
         {
@@ -72,7 +74,7 @@ def ends_document(ends: Iterable[OrderEnd], quote: str) -> list[dict[str, Any]]:
             "filled_quantity": plain(end.filled_quantity),
             "filled_quote": plain(end.filled_quote),
             "fees": {asset: plain(paid) for asset, paid in end.fees.items()},
-            "shortfall_bps": _bps(end.shortfall_bps(quote)),
+            "shortfall_bps": _bps(end.shortfall_bps),
             "client_order_id": end.client_order_id,
             "venue_order_id": end.venue_order_id or None,
             "text": printable(end.text),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+from decimal import Decimal
 
-from rebalancer.core.money import plain
+from rebalancer.core.money import ZERO, plain
 from rebalancer.core.plan import Plan
 from rebalancer.core.plan_json import PlanHeader
 from rebalancer.report.words import amount, closing, money, percent, printable, signed_points
@@ -24,10 +25,8 @@ def plan_csv(plan: Plan, header: PlanHeader) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    legs = {leg.asset: leg for leg in plan.legs}
     for line in plan.assets:
-        leg = legs.get(line.asset)
-        size = plain(leg.size.value) if leg else ""
+        sold, spent_quote, fee_quote = _orders_of(plan, line.asset)
         figures = (
             line.free, line.locked, line.price, line.value_quote, line.weight, line.target, line.band_low,
             line.band_high, line.drift,
@@ -36,11 +35,22 @@ def plan_csv(plan: Plan, header: PlanHeader) -> str:
             [
                 header.cycle_id, plan.taken_at.isoformat(), header.mode, header.venue, line.asset,
                 *(plain(figure) for figure in figures), line.decision.value,
-                size if leg and leg.side == "sell" else "", size if leg and leg.side == "buy" else "",
-                plain(leg.fee_quote) if leg else "", line.reason.code.value, _field(line.reason.text),
+                *(plain(sum(each, ZERO)) if each else "" for each in (sold, spent_quote, fee_quote)),
+                line.reason.code.value, _field(line.reason.text),
             ]
         )  # fmt: skip
     return out.getvalue()
+
+
+def _orders_of(plan: Plan, asset: str) -> tuple[list[Decimal], list[Decimal], list[Decimal]]:
+    """Return what an asset's orders sell of it, what they spend on it in quote, and their fees, each fee once."""
+    if asset == plan.quote:
+        return [], [], []
+    sells = [leg for leg in plan.legs if leg.spent == asset]
+    buys = [leg for leg in plan.legs if leg.received == asset]
+    charged = [leg.fee_quote for leg in (*buys, *sells) if leg.direct is None or leg.received == asset]
+    sold = [leg.size.value for leg in sells]
+    return sold, [leg.notional_quote for leg in buys], charged
 
 
 def plan_markdown(plan: Plan, header: PlanHeader) -> str:
@@ -66,15 +76,15 @@ def plan_markdown(plan: Plan, header: PlanHeader) -> str:
     if plan.legs:
         lines += ["", "| # | order | size | notional | fee | slippage bps |", "|--:|---|--:|--:|--:|--:|"]
     for leg in plan.legs:
-        unit = leg.asset if leg.side == "sell" else plan.quote
         slip = f"{leg.spread_cost_bps + leg.impact_bps:.1f}"
         lines.append(
-            f"| {leg.intent_seq} | {leg.side.value} {leg.symbol} | {amount(leg.size.value)} {unit} "
+            f"| {leg.intent_seq} | {leg.side.value} {leg.symbol} | {amount(leg.size.value)} {leg.spent} "
             f"| {money(leg.notional_quote)} | {money(leg.fee_quote)} | {slip} |"
         )
     beside = [skip for skip in plan.skips if skip.asset not in {line.asset for line in plan.assets}]
-    lines += [""] if beside else []
+    lines += [""] if beside or plan.notes else []
     lines += [f"- {_cell(skip.asset)}: {_cell(skip.reason.text)}" for skip in beside]
+    lines += [f"- {_cell(note)}" for note in plan.notes]
     return "\n".join(lines) + "\n"
 
 

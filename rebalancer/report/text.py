@@ -108,7 +108,10 @@ def _legs(console: Console, plan: Plan) -> None:
 
 def leg_words(leg: Leg, quote: str) -> str:
     """Return one order as a sentence: what, how much, at what cost."""
-    if leg.side is Side.SELL:
+    if leg.direct is not None:
+        size = f"{amount(leg.size.value)} {leg.spent}"
+        what = f"sell {size} directly for {leg.received}, about {money(leg.notional_quote)} {quote}"
+    elif leg.side is Side.SELL:
         what = f"sell {amount(leg.size.value)} {leg.asset} for about {money(leg.notional_quote)} {quote}"
     else:
         what = f"buy {leg.asset} for {amount(leg.size.value)} {quote}"
@@ -117,15 +120,16 @@ def leg_words(leg: Leg, quote: str) -> str:
 
 
 def _stays(console: Console, plan: Plan) -> None:
-    traded = {leg.asset for leg in plan.legs}
-    idle = [(line.asset, line.reason) for line in plan.assets if line.asset not in traded]
+    idle = [(line.asset, line.reason) for line in plan.assets if line.decision is Decision.HOLD]
     seen = {asset for asset, _ in idle}
     idle += [(skip.asset, skip.reason) for skip in plan.skips if skip.asset not in seen]
-    if plan.denials or not idle:
+    if plan.denials or not (idle or plan.notes):
         return
     console.print()
     for asset, reason in idle:
         _wrapped(console, f"{asset}: {reason.text}", indent="", later="  ")
+    for note in plan.notes:
+        _wrapped(console, note, indent="", later="  ")
 
 
 def _wrapped(console: Console, text: str, *, indent: str, later: str = "   ") -> None:

@@ -53,4 +53,13 @@ def closing(plan: Plan, mode: str) -> str:
         f"{len(plan.legs)} order(s) {verb} {money(totals.notional_quote)} {plan.quote} "
         f"({percent(totals.turnover)} % turnover) for about {money(totals.fee_quote)} {plan.quote} in fees; "
         f"largest drift {percent(totals.drift_before)} -> {percent(totals.drift_after)} points."
+        f"{_saving(plan)}"
     )
+
+
+def _saving(plan: Plan) -> str:
+    """Return what the direct pairs are worth, or nothing without them."""
+    direct = sum(leg.direct is not None for leg in plan.legs)
+    if not direct:
+        return ""
+    return f" {direct} of them directly from coin to coin, which saves about {money(plan.saves_quote)} {plan.quote}."

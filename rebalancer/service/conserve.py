@@ -29,9 +29,9 @@ class Expected:
     totals: dict[str, Decimal]
     traded: dict[str, Decimal] = field(default_factory=dict)  # by asset, the sum of what our fills moved
 
-    def book(self, record: IntentRecord, quote: str) -> None:
+    def book(self, record: IntentRecord) -> None:
         """Take in what a settled order did."""
-        for asset, change in balance_changes(record, record.asset, quote).items():
+        for asset, change in balance_changes(record).items():
             if asset in self.totals:
                 self.totals[asset] += change
                 self.traded[asset] = self.traded.get(asset, ZERO) + abs(change)

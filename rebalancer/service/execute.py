@@ -71,6 +71,7 @@ def make_intents(plan: Plan, run_id: str, nonce: str) -> tuple[Intent, ...]:
             intent_seq=leg.intent_seq,
             asset=leg.asset,
             symbol=leg.symbol,
+            quote=leg.quote,
             size=leg.size,
             notional_quote=leg.notional_quote,
             client_order_id=client_order_id(
@@ -123,10 +124,9 @@ def _send_all(run: Execution) -> None:
         leg, legs = fit.first_leg_alone(legs) if alone else (legs[0], legs[1:])
         _send_leg(run, leg)
         if alone and run.shell.journal.state.has_traded:
-            require_explained(run.shell, run.expected, (leg.asset, run.plan.quote), run.run_id, exact=True)
-    touched = [
-        asset for asset in (*(leg.asset for leg in run.plan.legs), run.plan.quote) if asset in run.expected.traded
-    ]
+            require_explained(run.shell, run.expected, (leg.asset, leg.quote), run.run_id, exact=True)
+    moved_coins = dict.fromkeys(coin for leg in run.plan.legs for coin in (leg.spent, leg.received))
+    touched = [asset for asset in moved_coins if asset in run.expected.traded]
     require_explained(run.shell, run.expected, touched, run.run_id, exact=False)
 
 
@@ -156,8 +156,14 @@ def _send_leg(run: Execution, leg: Leg) -> None:
         shell.say(Progress(Step.REFUSED, fitted, leg.symbol, leg.side))
         return
     request = _write_down(run, fitted, intent, balances, looked_at_s)
-    run.sent_quote[leg.side] = run.sent_quote.get(leg.side, ZERO) + fitted.notional_quote
+    for side in _sides(leg):
+        run.sent_quote[side] = run.sent_quote.get(side, ZERO) + fitted.notional_quote
     _send_once(run, fitted, request)
+
+
+def _sides(leg: Leg) -> tuple[Side, ...]:
+    """Return on which sides of the turnover a leg counts: a direct one sells a coin and buys another."""
+    return (leg.side,) if leg.direct is None else (Side.SELL, Side.BUY)
 
 
 def _fresh_look(run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Balance], float]:
@@ -173,7 +179,7 @@ def _fresh_look(run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Balance], 
             book, balances = _read(run.shell.venue, run, leg)
         except VenueError as exc:
             raise PlanStopped(f"{leg.symbol}: cannot be looked at before sending: {exc}") from exc
-        differing = run.expected.differing((leg.asset, run.plan.quote), balances)
+        differing = run.expected.differing((leg.asset, leg.quote), balances)
         if not differing:
             return book, balances, looked_at_s
     raise moved(run.shell, run.expected, differing, balances, run.run_id)
@@ -193,16 +199,16 @@ def _read(venue: Venue, run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Ba
 
 def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance]) -> Leg | str:
     """Return the leg as it may be sent now, or why it may not."""
-    rules = run.snapshot.rules[leg.asset]
+    rules = run.snapshot.rules[leg.asset] if leg.direct is None else run.snapshot.crosses[leg.symbol].rules
     state = run.shell.journal.state
     usage = state.usage(run.shell.venue.server_now(), "")
-    free = balances[leg.asset if leg.side is Side.SELL else run.plan.quote].free
+    free = balances[leg.spent].free
     amount_precision = rules.symbol in usage.amount_precision_symbols
     fitted = fit.fit_leg(leg, free=free, rules=rules, amount_precision=amount_precision)
     if not isinstance(fitted, Leg):
         return f"{fitted.code}: {fitted.text}"
     assert run.plan.nav_quote is not None
-    sent_quote = run.sent_quote.get(leg.side, ZERO)
+    sent_quote = max(run.sent_quote.get(side, ZERO) for side in _sides(leg))
     clipped = fit.clip_to_limits(fitted, run.targets.limits, usage, run.plan.nav_quote, rules, spent_quote=sent_quote)
     if not isinstance(clipped, Leg):
         return f"{clipped.code}: {clipped.text}"
@@ -233,7 +239,7 @@ def _write_down(
     request = PlaceRequest(run.plan.account_id, leg.symbol, leg.size, intent.client_order_id, signed_at)
     assert request.side is intent.side and request.symbol == intent.symbol, intent
     assert request.size.value <= intent.size.value, (request.size, intent.size)
-    before = {asset: balances[asset].total for asset in (leg.asset, run.plan.quote)}
+    before = {asset: balances[asset].total for asset in (leg.asset, leg.quote)}
     deadline = signed_at + timedelta(seconds=ABSENCE_S)
     shell.journal.append(records.sending(intent, leg, signed_at=signed_at, deadline=deadline, free_before=before))
     return request
@@ -265,7 +271,7 @@ def _send_once(run: Execution, leg: Leg, request: PlaceRequest) -> None:
     record = shell.journal.state.intents[run.run_id, leg.intent_seq]
     if record.state is IntentState.QUARANTINED:
         raise PlanStopped(f"{record.symbol}: {record.text}")
-    run.expected.book(record, run.plan.quote)
+    run.expected.book(record)
     _require_decided_price(leg, record)
 
 

@@ -12,6 +12,7 @@ from rebalancer.core.model import Account, Balance, Book, FeeRate, MarketRules, 
 from rebalancer.core.targets import Targets
 from rebalancer.errors import AuthCause, AuthFailed, Rejected
 from rebalancer.seams import Gather
+from rebalancer.service.crosses import fetch_crosses
 from rebalancer.venues.base import PublicVenue, Venue
 
 STABLE_PAIR = ("USDC", "USDT")
@@ -59,6 +60,7 @@ def observe(venue: Venue, gather: Gather, targets: Targets, account_id: str) -> 
         listed = tuple(symbol for symbol in symbols.values() if symbol in rules)
         fees = venue.fetch_fee_rates(listed) if listed else {}
     books = dict(zip(symbols, cast("list[Book | None]", results[5:]), strict=True))
+    crosses = fetch_crosses(venue, gather, targets, rules, market)
     kept = {a: held for a, held in balances.items() if a in targets.weights or held.total}
     snapshot = Snapshot(
         taken_at=venue.server_now(),
@@ -70,6 +72,7 @@ def observe(venue: Venue, gather: Gather, targets: Targets, account_id: str) -> 
         tickers={asset: tickers[symbol] for asset, symbol in symbols.items() if symbol in tickers},
         fees={asset: fees[symbol] for asset, symbol in symbols.items() if symbol in fees},
         peg=_peg(venue, targets.quote, tickers),
+        crosses=crosses,
     )
     return Observation(snapshot, market)
 

@@ -186,10 +186,9 @@ def _balances_differ(shell: Shell, record: IntentRecord) -> str:
     """Return how balances differ from those before sending plus what our later fills did, or an empty text."""
     balances = shell.venue.fetch_balances(shell.account_id)
     expected = dict(record.balances_before)
-    quote = next((asset for asset in expected if asset != record.asset), record.asset)
     for other in shell.journal.state.intents.values():
         if other.signed_at is not None and record.signed_at is not None and other.signed_at > record.signed_at:
-            for asset, change in balance_changes(other, other.asset, quote).items():
+            for asset, change in balance_changes(other).items():
                 if asset in expected:
                     expected[asset] += change
     off = [asset for asset, held in expected.items() if asset not in balances or balances[asset].total != held]

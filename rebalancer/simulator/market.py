@@ -11,11 +11,13 @@ from typing import Any
 
 from rebalancer.simulator.replay import Replay
 from rebalancer.simulator.specs import (
+    CROSSES,
     DUST_CURRENCIES,
     ODD_PRICES,
     SNAPSHOT,
     Coin,
     SymbolSpec,
+    cross_pair,
     default_specs,
     usdt_pair,
 )
@@ -59,14 +61,15 @@ class Market:
         self._dust = dust
 
     def _replay_specs(self, replay: Replay) -> dict[str, SymbolSpec]:
-        made = {}
+        coins = {}
         for code in replay.coins:
             price = replay.close(code, replay.start_ms)
             like = self._coins.get(code, Coin(code, price, Decimal(0), 6, 4, Decimal(5), Decimal(8000)))
             digits = max(2, 5 - price.adjusted())
-            coin = replace(like, price_usd=price, price_precision=digits)
-            made[f"{code}usdt"] = usdt_pair(coin, Decimal(1))
-        return made
+            coins[code] = replace(like, price_usd=price, price_precision=digits)
+        pairs = [usdt_pair(coin, Decimal(1)) for coin in coins.values()]
+        crosses = [cross_pair(coins[base], coins[quote]) for base, quote in CROSSES if {base, quote} <= coins.keys()]
+        return {spec.symbol: spec for spec in (*pairs, *crosses)}
 
     def specs(self) -> Mapping[str, SymbolSpec]:
         """Return every listed pair by symbol."""

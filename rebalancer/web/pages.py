@@ -182,7 +182,7 @@ class Pages:
             if line is None:
                 return None
             orders = [(run, order) for run in recent_runs(journal, 200) for order in run.orders
-                      if order["symbol"].upper().startswith(asset)]  # fmt: skip
+                      if order["symbol"].upper().startswith(asset) or order["quote"] == asset]  # fmt: skip
             quote = self._state_of(journal)["quote"]
             return self._filled(
                 "coin", asset=asset, line=line, chart=reading.weight_chart(books, asset), orders=orders, quote=quote

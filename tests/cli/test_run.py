@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -126,3 +127,18 @@ def test_a_state_directory_that_cannot_be_is_a_setting_to_mend(owner: Owner) -> 
     for verb in (("run",), ("pause",)):
         said = owner.say(*verb, REBALANCER_STATE_DIR=str(owner.folder / "file" / "state"))
         assert said.code == Exit.CONFIG and "REBALANCER_STATE_DIR" in said.err and "defect" not in said.err
+
+
+def test_direct_routes_of_the_file_are_traded_and_told(owner: Owner) -> None:
+    text = owner.targets.read_text(encoding="utf-8").replace('route      = "quote"', 'route      = "direct"')
+    weights = "BTC = 65\nETH = 20\nUSDT = 15\n"
+    head, rest = text.split("[weights]")[0], text.split("[schedule]")[1]
+    owner.targets.write_text(f"{head}[weights]\n{weights}\n[schedule]{rest}", encoding="utf-8")
+    with exchange_with() as (url, exchange):
+        exchange.deposit(next(iter(exchange.state.users.values())), "ETH", Decimal(1))
+        exchange.deposit(next(iter(exchange.state.users.values())), "BTC", Decimal("0.05"))
+        said = owner.say("run", "--live", **key_for(url, live=True))
+        assert "ethbtc" in {order.symbol for order in exchange.state.orders.values()}
+    assert "sold directly for" in said.out and "saves about" in said.out, said.out
+    assert "directly from coin to coin" in " ".join(said.out.split())
+    assert "balance_moved" not in said.out

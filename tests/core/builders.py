@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from rebalancer.core.model import Balance, Book, FeeRate, Level, MarketRules, Snapshot, Ticker
+from rebalancer.core.model import Balance, Book, CrossPair, FeeRate, Level, MarketRules, Snapshot, Ticker
 from rebalancer.core.targets import BandPolicy, Limits, Targets
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -81,3 +81,29 @@ def snapshot(
         tickers={a: Ticker(made[a].symbol, d(p), d(p), d(p), d(p)) for a, p in prices.items()},
         fees={a: FeeRate(made[a].symbol, d(fee)) for a in prices},
     )
+
+
+def with_crosses(
+    seen: Snapshot,
+    pairs: Mapping[tuple[str, str], str | Decimal],
+    *,
+    fee: str = "0.002",
+    half_bps: int = 3,
+    **changes: Any,
+) -> Snapshot:
+    """Return the snapshot with pairs of (base, quote), each at the ratio of the two mids times the given factor."""
+    made = {}
+    for (base, quote), factor in pairs.items():
+        mids = {coin: seen.books[coin].mid or d(0) for coin in (base, quote)}
+        limits = {"min_notional": 8 / mids[quote], "sell_quantity_min": d(0), "lot_size": seen.rules[base].lot_size}
+        listed = rules(base, quote, **(limits | changes))
+        mid = mids[base] / mids[quote] * d(factor)
+        quotes = book(listed.symbol, mid, half_bps=half_bps, level_quote=1, at=seen.taken_at)
+        deep = 1_000_000 / mids[base]
+        quotes = replace(
+            quotes,
+            bids=tuple(Level(level.price, deep) for level in quotes.bids),
+            asks=tuple(Level(level.price, deep) for level in quotes.asks),
+        )
+        made[listed.symbol] = CrossPair(listed, quotes, FeeRate(listed.symbol, d(fee)))
+    return replace(seen, crosses=made)

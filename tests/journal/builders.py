@@ -65,7 +65,7 @@ def intent(
         side=side,
         amount=d(amount),
     )
-    return Intent(run, number, "BTC", "btcusdt", size, d(100), name)
+    return Intent(run, number, "BTC", "btcusdt", "USDT", size, d(100), name)
 
 
 def leg_of(made: Intent, *, notional: str = "100") -> Leg:
@@ -74,6 +74,7 @@ def leg_of(made: Intent, *, notional: str = "100") -> Leg:
         made.intent_seq,
         made.asset,
         made.symbol,
+        "USDT",
         made.size,
         d(notional),
         d(400),

@@ -83,6 +83,7 @@ def test_an_order_is_told_as_it_was_sent_with_plain_digits() -> None:
         {
             "intent_seq": 1,
             "symbol": "btcusdt",
+            "quote": "USDT",
             "side": "sell",
             "amount": "0.0000002",
             "state": "partial",

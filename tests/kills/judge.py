@@ -107,7 +107,7 @@ def _balances(world: World, journal: Journal) -> list[str]:
     """Say which coins of the account the journal's fills do not explain, to the last digit."""
     booked = dict(BALANCES)
     for record in journal.state.intents.values():
-        for asset, change in balance_changes(record, record.asset, "USDT").items():
+        for asset, change in balance_changes(record).items():
             booked[asset] += change
     held = {asset: world.user.wallet(asset.lower()) for asset in booked}
     return [

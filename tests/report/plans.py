@@ -31,9 +31,32 @@ def full_plan(text: str = "47 % is above its band 35.53 % to 44.47 %: sell part 
     beside = Reason(Skip.NOT_COUNTED, "DOGE is held but not in the targets: left alone and not counted")
     small = Reason(Skip.BELOW_MIN_NOTIONAL, "3.10 USDT is below 1.2 x the exchange's minimum (12.00)")
     sell = Leg(
-        1, "BTC", "btcusdt", BaseAmount(d("0.0031")), d("248"), d(80000), d("0.496"), d("0.4"), d(0), over, capped=True
+        1,
+        "BTC",
+        "btcusdt",
+        "USDT",
+        BaseAmount(d("0.0031")),
+        d("248"),
+        d(80000),
+        d("0.496"),
+        d("0.4"),
+        d(0),
+        over,
+        capped=True,
     )
-    buy = Leg(2, "ETH", "ethusdt", QuoteAmount(d("246.5")), d("246.5"), d(2500), d("0.493"), d("0.5"), d("0.13"), under)
+    buy = Leg(
+        2,
+        "ETH",
+        "ethusdt",
+        "USDT",
+        QuoteAmount(d("246.5")),
+        d("246.5"),
+        d(2500),
+        d("0.493"),
+        d("0.5"),
+        d("0.13"),
+        under,
+    )
     return Plan(
         taken_at=TAKEN, account_id="10101010", quote="USDT", targets_digest="0" * 64, nav_quote=d("10000.123456789"),
         trigger=Trigger.OUTSIDE_BAND,

@@ -158,6 +158,6 @@ class House:
         """Return what the journal says is held by now of what was held at the start."""
         sums = dict(start)
         for record in self.records:
-            for asset, change in balance_changes(record, record.asset, self.targets.quote).items():
+            for asset, change in balance_changes(record).items():
                 sums[asset] = sums.get(asset, Decimal(0)) + change
         return sums

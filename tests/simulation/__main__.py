@@ -71,6 +71,8 @@ def complaints(tally: Tally, violations: list[str]) -> list[str]:
     silent = sorted(KINDS - {kind for kind, count in tally.fired.items() if count})
     if silent:
         made.append(f"never fired, so nothing was shown of them: {', '.join(silent)}")
+    if not tally.direct:
+        made.append("no order went directly from coin to coin")
     share = sum(tally.fired.values()) / max(1, tally.calls)
     if share < FAULTS_PER_CALL_MIN:
         made.append(f"{share:.3f} faults a wire call, at least {FAULTS_PER_CALL_MIN} wanted")
@@ -81,7 +83,7 @@ def report(tally: Tally, violations: list[str], seconds: float) -> str:
     """Return the run as text."""
     rows = [
         f"cycles            {tally.cycles} run, {tally.counted} counted, in {tally.episodes} episodes",
-        f"orders            {tally.orders} sent",
+        f"orders            {tally.orders} sent, {tally.direct} of them directly from coin to coin",
         f"wire calls        {tally.calls}, {sum(tally.fired.values()) / max(1, tally.calls) * 100:.1f} faults per 100",
         f"process lives     {tally.lives}, {sum(tally.crashes.values())} crashes",
         f"slowest settling  {tally.settle_s_max:.0f} s once all was quiet",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from rebalancer.core.targets import Targets
+from rebalancer.core.targets import Route, Targets
 from rebalancer.journal.fold import JournalState, fold
 from rebalancer.journal.store import Journal
 from rebalancer.simulator.state import SimOrder
@@ -130,9 +130,15 @@ class Checker:
         must(body["amount"] == sending["amount"], "I17", f"wire {body['amount']}, journal {sending['amount']}")
         must(body["symbol"] == sending["symbol"] == known.symbol, "I17", f"symbol {body['symbol']}")
         must(body["type"] == f"{sending['side']}-market", "I17", f"type {body['type']}")
-        must(body["symbol"] in {f"{a.lower()}usdt" for a in self.targets.assets}, "I16", f"symbol {body['symbol']}")
+        must(body["symbol"] in self._symbols(), "I16", f"symbol {body['symbol']}")
         must(body["account-id"] == SPOT and body["source"] == "spot-api", "I16", f"{body}")
         must(body.get("self-match-prevent") == 1 and "price" not in body, "I16", f"{body}")
+
+    def _symbols(self) -> set[str]:
+        """Return what may be traded: each target against the cash, and each other where the owner wants that."""
+        coins = [asset.lower() for asset in self.targets.assets]
+        crosses = {a + b for a in coins for b in ("btc", "eth")} if self.targets.orders.route is Route.DIRECT else set()
+        return {f"{coin}usdt" for coin in coins} | crosses
 
     def _fresh(self, known: Known, read_ms: dict[str, int]) -> None:
         now = self.world.true_ms

@@ -6,12 +6,13 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from rebalancer.core.reasons import Deny, Skip
+from rebalancer.core.targets import OrderPolicy, Route
 from rebalancer.errors import GuardTripped, JournalError, RebalancerError, Unavailable
 from rebalancer.service.cycle import CycleResult, CycleStatus
 from tests.simulation.checks import Checker, must
@@ -19,9 +20,10 @@ from tests.simulation.disk import Disk
 from tests.simulation.hands import Hands, random_limits, random_targets
 from tests.simulation.life import Life
 from tests.simulation.network import Wire
-from tests.simulation.world import EPOCH, Crash, Violation, World
+from tests.simulation.world import CROSSES, EPOCH, Crash, Violation, World
 
 FAULTY, QUIET, STILL = 24, 6, 3  # slots: with faults, without, and without moving prices
+DIRECT_SHARE = 0.4  # of the worlds trade coin for coin where that is cheaper
 HOUR_MS = 3_600_000
 NAMED = ("clock-skew", "market-halted")  # guards that are said as "try later"
 CALLS_MAX, ROWS_MAX = 200, 500
@@ -39,6 +41,7 @@ class Tally:
     cycles: int = 0
     counted: int = 0  # sent an order, or were refused by a named guard
     orders: int = 0
+    direct: int = 0  # of the orders, from coin to coin
     calls: int = 0
     lives: int = 0
     fired: Counter[str] = field(default_factory=Counter)
@@ -48,7 +51,7 @@ class Tally:
     settle_s_max: float = 0.0
 
     def add(self, other: Tally) -> None:
-        for name in ("episodes", "cycles", "counted", "orders", "calls", "lives"):
+        for name in ("episodes", "cycles", "counted", "orders", "direct", "calls", "lives"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("fired", "crashes", "states", "refusals"):
             getattr(self, name).update(getattr(other, name))
@@ -62,7 +65,8 @@ class Episode:
         self.world = World(seed)
         self.disk = Disk(self.world)
         setup = self.world.chance["setup"]
-        self.targets = random_targets(setup, random_limits(setup))
+        route = Route.DIRECT if self.world.chance["route"].random() < DIRECT_SHARE else Route.QUOTE
+        self.targets = replace(random_targets(setup, random_limits(setup)), orders=OrderPolicy(route=route))
         self.checker = Checker(self.world, self.disk, self.targets)
         self.pause = folder / "pause"
         self.hands = Hands(self.world, self.checker, self.pause)
@@ -86,6 +90,7 @@ class Episode:
         self.tally.calls, self.tally.fired = self.world.calls, self.world.fired
         self.tally.crashes, self.tally.states = self.world.crashes, self.checker.states
         self.tally.orders = len(self.checker.posts)
+        self.tally.direct = sum(post.body["symbol"] in CROSSES for post in self.checker.posts)
         return self.tally
 
     def digest(self) -> str:
@@ -248,7 +253,8 @@ class Episode:
         plan = self.last.plan
         assert plan is not None
         stuck = [line for line in plan.assets if not line.band_low <= line.weight <= line.band_high]
-        named = {*(skip.asset for skip in plan.skips), *(leg.asset for leg in plan.legs), "USDT"}
+        traded = {coin for leg in plan.legs for coin in (leg.spent, leg.received)}
+        named = {*(skip.asset for skip in plan.skips), *traded, "USDT"}
         waiting = plan.denials or any(skip.reason.code is Skip.CAP_REACHED for skip in plan.skips)
         for line in stuck:
             must(line.asset in named or waiting, "L2", f"{line.asset} is outside its band without a named reason")

@@ -71,7 +71,7 @@ class Hands:
         if self._happens(0.03, "paused"):
             self.pause()
         if self._happens(0.04, "targets_edited"):
-            return random_targets(rng, targets.limits)
+            return replace(random_targets(rng, targets.limits), orders=targets.orders)
         return targets
 
     def _shake_prices(self) -> None:

@@ -138,11 +138,12 @@ class Wire(httpx.BaseTransport):
         """Return the answer as the cycle's lie has it."""
         world = self._world
         coin = f"{world.lied_about}usdt" if world.lies else ""
+        books = {f"{world.lied_about}{quote}" for quote in ("usdt", "btc", "eth")} if world.lies else set()
         about = request.query.partition("symbol=")[2].partition("&")[0]
         for lie in world.lies:
             if endpoint == "tickers" and answered.status == 200:
                 answered = _edited(answered, lambda document, lie=lie: _lie_in_tickers(document, lie, coin))
-            elif endpoint == "depth" and about == coin:
+            elif endpoint == "depth" and about in books:
                 answered = _edited(answered, lambda document, lie=lie: _lie_in_book(document, lie))
             elif endpoint == "market-status" and lie in ("halted", "cancel_only"):
                 state = 2 if lie == "halted" else 3

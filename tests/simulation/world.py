@@ -18,10 +18,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START_MS = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1000)
 DAY_MS = 86_400_000
 COINS = ("BTC", "ETH", "SOL")
-LISTING = tuple(f"{coin.lower()}usdt" for coin in (*COINS, "USDC"))
+CROSSES = ("ethbtc", "solbtc", "soleth")
+LISTING = (*(f"{coin.lower()}usdt" for coin in (*COINS, "USDC")), *CROSSES)
 SPOT = "10101010"
 ACCESS_KEY, SECRET_KEY = "simulated-access-key", "simulated-secret-key"
-STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup")
+STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "route")
 
 
 class Crash(BaseException):
@@ -51,8 +52,10 @@ class ShockedMarket(Market):
     def open_24h(self, symbol: str, now_ms: int) -> Decimal:
         spec: SymbolSpec = self.specs()[symbol]
         then = next(factors for at, factors in reversed(self._history) if at <= max(now_ms, START_MS) - DAY_MS)
-        part = then.get(spec.base, Decimal(1)) / self.factors.get(spec.base, Decimal(1))
-        return (self._exact(spec, now_ms) * part).quantize(Decimal(1).scaleb(-spec.price_precision))
+        base, quote = (
+            then.get(coin, Decimal(1)) / self.factors.get(coin, Decimal(1)) for coin in (spec.base, spec.quote)
+        )
+        return (self._exact(spec, now_ms) * base / quote).quantize(Decimal(1).scaleb(-spec.price_precision))
 
 
 class World:

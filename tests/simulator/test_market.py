@@ -115,7 +115,10 @@ def test_market_figures_are_exact_json_numbers() -> None:
 def test_closes_of_a_file_are_replayed() -> None:
     replay = read_closes(["date,BTC,ETH", "2021-01-01,100,10", "2021-01-02,110,", "2021-01-03,120,12"], "x.csv")
     made = Market(seed=1, anchor_ms=ANCHOR_MS, speed=86400.0, replay=replay)
-    assert set(made.specs()) == {"btcusdt", "ethusdt"}
+    assert set(made.specs()) == {"btcusdt", "ethusdt", "ethbtc"}
+    assert made.last_price("ethbtc", ANCHOR_MS) == made.last_price("ethusdt", ANCHOR_MS) / made.last_price(
+        "btcusdt", ANCHOR_MS
+    )
     prices = [made.last_price("ethusdt", ANCHOR_MS + second * 1000) for second in range(4)]
     assert prices == [10, 10, 12, 12]
 

@@ -1,0 +1,56 @@
+"""Amounts and ways together: decided again on the plan's own perfect result, as direct ways leave more cash. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rebalancer.core.caps import Room
+from rebalancer.core.direct import Routed, route_directly
+from rebalancer.core.drift import outside_band
+from rebalancer.core.effects import filled_at_mid
+from rebalancer.core.leg_order import legs_of
+from rebalancer.core.legs import Outcome, Setting
+from rebalancer.core.model import Balance, Snapshot, Usage
+from rebalancer.core.plan import Leg
+from rebalancer.core.reasons import Trigger
+from rebalancer.core.rounds import ROUNDS_MAX, decide_orders, joined
+from rebalancer.core.targets import Route, Targets
+from rebalancer.core.valuation import Valuation, value_of
+
+
+def decide_routed(
+    snapshot: Snapshot, targets: Targets, usage: Usage, valuation: Valuation, trigger: Trigger, room: Room
+) -> tuple[Outcome, Routed]:
+    """Return the chosen amounts and the orders that bring them about, over the ways that the targets allow."""
+    outcome = decide_orders(snapshot, targets, usage, valuation, trigger, room)
+    if targets.orders.route is not Route.DIRECT:
+        return outcome, Routed(outcome.cuts)
+    slippage = targets.limits.max_slippage_bps
+    setting = Setting(room, valuation.nav_quote, snapshot.balances[targets.quote].free, slippage)
+    routed = route_directly(snapshot, usage, outcome.cuts, setting)
+    for _ in range(ROUNDS_MAX):
+        if not routed.straight or outcome.limited:
+            break
+        seen = after_legs(snapshot, legs_of(routed, targets.quote))
+        valued = value_of(seen, targets)
+        assert valued is not None, "a fill cannot take the value away"
+        if not outside_band(valued.drift, valued.bands).any():
+            break
+        more = decide_orders(seen, targets, usage, valued, Trigger.OUTSIDE_BAND, room)
+        both = joined(outcome, more, slippage)
+        again = routed if both is None else route_directly(snapshot, usage, both.cuts, setting)
+        if both is None or not again.straight:  # over the quote coin alone, what it adds might not be payable
+            break
+        outcome, routed = both, again
+    return outcome, routed
+
+
+def after_legs(snapshot: Snapshot, legs: Sequence[Leg]) -> Snapshot:
+    """Return the snapshot with every leg filled at the decision mid."""
+    free = {asset: held.free for asset, held in snapshot.balances.items()}
+    for leg in legs:
+        for asset, change in filled_at_mid(leg).items():
+            free[asset] += change
+    balances = {asset: Balance(asset, free[asset], held.locked) for asset, held in snapshot.balances.items()}
+    return replace(snapshot, balances=balances)
