@@ -48,7 +48,7 @@ def test_dry_run_records_what_it_would_do_and_sends_nothing(tmp_path: Path) -> N
     result = house.cycle()
     assert result.plan is not None and result.plan.legs
     assert (result.status, result.orders) == (CycleStatus.DONE, ())
-    assert house.kinds(result.run_id) == ["RUN", "CONFIG", "SNAPSHOT", "PLAN", "RUN_CLOSED"]
+    assert house.kinds(result.run_id) == ["RUN", "CONFIG", "SNAPSHOT", "LEDGER", "PLAN", "RUN_CLOSED"]
     assert not house.wire.posts
     assert not house.journal.state.open_plan
 
