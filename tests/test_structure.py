@@ -75,6 +75,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rebalancer.core.bands",
         "rebalancer.core.destination",
         "rebalancer.core.planner",
+        "rebalancer.core.subsets",
+        "rebalancer.core.valuation",
         "rebalancer.core.wishes",
     ),
     "socket": ("rebalancer.sdnotify", "rebalancer.simulator.server"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from rebalancer.core.caps import room_left
-from rebalancer.core.legs import CASH_SHARE
+from rebalancer.core.choice import CASH_SHARE
 from rebalancer.core.model import MarketRules, Side, Usage
 from rebalancer.core.money import HUNDRED, ZERO, BaseAmount, QuoteAmount, floor_to_step
 from rebalancer.core.plan import Denial, Leg
