@@ -26,7 +26,7 @@ def wished_moves(
 ) -> FloatArray:
     """Return the weight each asset should gain (negative: lose); all zeros when nothing is outside its band.
 
-    `aims` is how far from its target each asset should stop; the aim stays `edge_margin` inside the edge of the band, so
+    `aims` is how far from its target each asset should stop; it stays `edge_margin` inside the edge of the band, so
     that the fee of the trade itself does not leave the asset outside. With `full`, every asset goes to its target.
     `sellable` and `buyable` are the most that each asset can lose or gain, as weights; where that binds, others on
     the same side of their targets take over, and where there are none, all do less.

@@ -60,9 +60,12 @@ class Ladder:
 
     def below(self, size: Decimal) -> Decimal | None:
         """Return the next smaller size."""
-        by = self.coarse_step if size - self.coarse_step >= self.coarse_from else self.step
-        size = self.floor(size - by)
-        return size if size >= self.low else None
+        if size > self.coarse_from:
+            under = size - self.coarse_step
+        else:
+            whole = floor_to_step(size, self.step)
+            under = whole if whole < size else size - self.step
+        return under if under >= self.low else None
 
     def above(self, size: Decimal) -> Decimal | None:
         """Return the next larger size."""

@@ -15,6 +15,7 @@ from rebalancer.core.money import ONE, ZERO
 
 Sizes = dict[int, Decimal]
 
+HALVINGS = 40
 NEWTON_STEPS_MAX = 12  # an unfinished floor is only lower, never wrong
 ROUNDING = Decimal("1e-30")  # of a distance: far more than sixty digits lose, far less than a lot makes
 
@@ -38,6 +39,15 @@ class Lattice:
         self._lost = sum((choice.wish * choice.wish for choice in outside), ZERO)
         self._cash = sum((-choice.sign * choice.wish for choice in outside), ZERO)
         self._nodes_left = 0
+
+    def may_help(self, astray: Decimal, *, cash_strays: bool) -> bool:
+        """Return whether some sizes, whole or not, could bring what strays nearer than `astray`."""
+        members = [self._choices[i] for i in self._order]
+        outside = (choice for i, choice in enumerate(self._choices) if i not in self._order)
+        lost = sum((choice.wish * choice.wish for choice in outside if choice.strays), ZERO)
+        if not cash_strays:
+            return lost + sum((_off(choice, ZERO)[0] ** 2 for choice in members if choice.strays), ZERO) < astray
+        return _floor_astray(members, lost, self._cash) * (ONE - ROUNDING) < astray
 
     def all(self, nodes_max: int) -> int:
         """Offer every answer that is not beaten, within so many sizes tried; return how many are left."""
@@ -141,8 +151,30 @@ def _off(choice: Choice, z: Decimal) -> tuple[Decimal, bool]:
     return (least, False) if off < least else (most, False) if off > most else (off, True)
 
 
+def _floor_astray(members: Sequence[Choice], lost: Decimal, cash: Decimal) -> Decimal:
+    """Return a floor under the squared distance of what strays, the cash being among it."""
+
+    def off(choice: Choice, z: Decimal) -> Decimal:
+        if choice.strays:
+            return _off(choice, z)[0]
+        upward = choice.sign * z < 0  # what does not stray costs nothing and goes all the way to mend the cash
+        return (choice.ladder.high_quote if upward else choice.ladder.low_quote) - choice.wish
+
+    reach = abs(cash) + sum((choice.ladder.high_quote + choice.wish for choice in members), ZERO)
+    under, over = -reach, reach
+    for _ in range(HALVINGS):
+        z = (under + over) / 2
+        too_low = cash + sum((choice.sign * off(choice, z) for choice in members), ZERO) > z
+        under, over = (z, over) if too_low else (under, z)
+    value = lost + 2 * under * cash - under * under
+    for choice in members:
+        moved = off(choice, under)
+        value += (moved * moved if choice.strays else ZERO) + 2 * under * choice.sign * moved
+    return value
+
+
 def _window(choice: Choice, rest: Sequence[Choice], sums: Sums, purse: Purse) -> tuple[Decimal, Decimal]:
-    """Return between which notionals a coin's order leaves the coins not yet sized a chance to stay within the purse."""
+    """Return between which notionals a coin's order leaves the others a chance to stay within the purse."""
     least, rooms = choice.ladder.low_quote, [choice.ladder.high_quote]
     to_sell = sum((other.ladder.low_quote for other in rest if other.sign < 0), ZERO)
     to_buy = sum((other.ladder.low_quote for other in rest if other.sign > 0), ZERO)

@@ -1,9 +1,9 @@
 """Which orders: the search for the sizes that come nearest to the destination.
 
-Definition. Coin i, on the side that leads it toward its target, wishes to trade m_i >= 0 of quote money at the mid; some
-only may (m_i = 0: they can take over what is too small elsewhere). An order's size x_i is 0 or on its ladder. Cash ends
-where the orders leave it, so with s_i = +1 for a buy and -1 for a sell the squared distance to the destination, fees
-left out as in the destination itself, is
+Definition. Coin i, on the side that leads it toward its target, wishes to trade m_i >= 0 of quote money at the mid;
+some only may (m_i = 0: they can take over what is too small elsewhere). An order's size x_i is 0 or on its ladder. Cash
+ends where the orders leave it, so with s_i = +1 for a buy and -1 for a sell the squared distance to the destination,
+fees left out as in the destination itself, is
 
     D(x) = sum (x_i - m_i)^2 + (sum s_i x_i - sum s_i m_i)^2          (the last term is the cash's)
 
@@ -29,7 +29,7 @@ from rebalancer.core.money import EXACT, ZERO, to_float
 from rebalancer.core.subsets import promising_sets
 
 EXACT_MAX = 5  # orders in a set, up to which every whole lot is weighed
-NODES_MAX = 3000  # sizes tried; the usual search needs ten, hard ones hundreds
+NODES_MAX = 5000  # sizes tried; the usual search needs ten, one in a hundred needs a hundred
 SLACK = 1e-12  # of the largest wish squared: what float64 may be off in a set's bound
 
 Key = tuple[Decimal, int, Decimal, tuple[Decimal, ...]]
@@ -105,9 +105,9 @@ class _Search:
 
     def _weigh(self, members: tuple[int, ...]) -> None:
         """Look for the best sizes of exactly these coins' orders."""
-        if not (self.cash_strays or any(self.choices[i].strays for i in members)):
-            return
         lattice = Lattice(self.choices, members, self.purse, beaten=lambda lost: lost > self._key[0], offer=self.offer)
+        if not lattice.may_help(self._astray, cash_strays=self.cash_strays):
+            return
         lattice.one()
         if len(members) <= EXACT_MAX:
             self.nodes_left = lattice.all(self.nodes_left)

@@ -1,8 +1,8 @@
 """Which coins could trade together, and how near each such set comes to the destination at the very best.
 
 A set's bound leaves lots and limits out: sizes are any number between the set's smallest and largest orders. What is
-left is min sum (x - m)^2 + z^2 with z = sum s x - sum s m, whose dual has one unknown, z itself; every value of it gives
-a lower bound, so an inexact one costs speed, never a result.
+left is min sum (x - m)^2 + z^2 with z = sum s x - sum s m, whose dual has one unknown, z itself; every value of it
+gives a lower bound, so an inexact one costs speed, never a result.
 """
 
 from __future__ import annotations

@@ -23,6 +23,36 @@ SEEDS = range(400)
 COINS = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF", "GGG", "HHH")
 
 
+def random_small_case(seed: int) -> tuple[Snapshot, Targets]:
+    """Return an account in which minimums matter, with any band rule, any destination and any of the usual lots."""
+    rng = random.Random(seed)
+    seen, wanted = random_case(seed)
+    nav = d(rng.choice([30, 60, 100, 200, 300, 500, 1000]))
+    values = {
+        asset: held.total * (seen.books[asset].mid if asset in seen.books else ONE)
+        for asset, held in seen.balances.items()
+    }
+    scale = nav / sum(values.values())
+    balances = {
+        asset: Balance(asset, (held.free * scale).quantize(d("0.00000001")), ZERO)
+        for asset, held in seen.balances.items()
+    }
+    mids = {asset: book.mid for asset, book in seen.books.items()}
+    rules = {
+        asset: replace(
+            rule,
+            min_notional=d(rng.choice([1, 5, 10])),
+            lot_size=ONE.scaleb(-rng.randint(0, 6) - (mids[asset] or ONE).adjusted()),
+            quote_step=ONE.scaleb(-rng.randint(0, 8)),
+        )
+        for asset, rule in seen.rules.items()
+    }
+    rule = rng.choice(list(BandRule))
+    k = {BandRule.THEORY: "0.12", BandRule.CLAMP: "20", BandRule.RELATIVE: "25", BandRule.ABSOLUTE: "3"}[rule]
+    bands = BandPolicy(rule=rule, k=d(k), destination=d(round(rng.random(), 2)))
+    return replace(seen, balances=balances, rules=rules), replace(wanted, bands=bands)
+
+
 def random_case(seed: int, *, limits: Limits = LOOSE) -> tuple[Snapshot, Targets]:
     rng = random.Random(seed)
     coins = COINS[: rng.randint(1, len(COINS))]
@@ -79,6 +109,16 @@ def test_replanning_after_a_perfect_fill_yields_nothing(seed: int) -> None:
         first = make_plan(seen, wanted, usage)
         second = make_plan(filled(seen, first), wanted, Usage(has_traded=True))
         assert not second.legs, f"seed {seed}: {first.legs} then {second.legs}"
+
+
+@pytest.mark.parametrize("block", range(20))
+def test_replanning_a_small_account_after_a_perfect_fill_yields_nothing(block: int) -> None:
+    for seed in range(block * 50, block * 50 + 50):
+        seen, wanted = random_small_case(seed)
+        for usage in (Usage(has_traded=True), Usage(has_traded=True, targets_changed=True), Usage()):
+            first = make_plan(seen, wanted, usage)
+            second = make_plan(filled(seen, first), wanted, Usage(has_traded=True))
+            assert not second.legs, f"seed {seed}: {first.legs} then {second.legs}"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
