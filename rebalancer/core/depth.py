@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from rebalancer.core.model import Book, Level, Side
 from rebalancer.core.money import BPS, EXACT, ONE, ZERO, BaseAmount, QuoteAmount
@@ -30,7 +30,8 @@ def walk_book(book: Book, mid: Decimal, size: BaseAmount | QuoteAmount) -> Walk:
     selling = isinstance(size, BaseAmount)
     levels = book.bids if selling else book.asks
     assert levels, book.symbol
-    quantity, quote, exhausted = _sell(levels, size.value) if selling else _buy(levels, size.value)
+    with localcontext(EXACT):
+        quantity, quote, exhausted = _sell(levels, size.value) if selling else _buy(levels, size.value)
     average = quote / quantity
     best = levels[0].price
     sign = -1 if selling else 1
@@ -44,15 +45,16 @@ def size_within(book: Book, mid: Decimal, side: Side, max_slippage_bps: Decimal,
     The walk stops at `enough`.
     """
     sign = -1 if side is Side.SELL else 1
-    worst = mid * (ONE + sign * max_slippage_bps / BPS)
-    quantity = quote = ZERO
-    for level in book.bids if side is Side.SELL else book.asks:
-        beyond = sign * (level.price - worst)  # what each coin of this level adds to the average's excess
-        spare = sign * (quantity * worst - quote)
-        taken = level.quantity if beyond <= ZERO else min(level.quantity, EXACT.divide(spare, beyond))
-        quantity, quote = quantity + taken, quote + taken * level.price
-        if taken < level.quantity or (quantity if side is Side.SELL else quote) >= enough:
-            break
+    with localcontext(EXACT):
+        worst = mid * (ONE + sign * max_slippage_bps / BPS)
+        quantity = quote = ZERO
+        for level in book.bids if side is Side.SELL else book.asks:
+            beyond = sign * (level.price - worst)  # what each coin of this level adds to the average's excess
+            spare = sign * (quantity * worst - quote)
+            taken = level.quantity if beyond <= ZERO else min(level.quantity, spare / beyond)
+            quantity, quote = quantity + taken, quote + taken * level.price
+            if taken < level.quantity or (quantity if side is Side.SELL else quote) >= enough:
+                break
     return quantity if side is Side.SELL else quote
 
 

@@ -83,7 +83,7 @@ def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot
     low, high = _edges(valuation, index)
     outside = abs(valuation.drift[index]) > valuation.bands[index]
     if asset == targets.quote:
-        text = f"cash moves by the other legs; acts below {low} or above {high}"
+        text = f"cash moves by the other legs; {_acts(low, high)}"
         return Reason(Skip.CASH_BALANCES if outside else Skip.INSIDE_BAND, text)
     rules = snapshot.rules.get(asset)
     if rules is None or not rules.tradable:
@@ -91,7 +91,7 @@ def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot
         return Reason(Skip.NOT_TRADABLE, f"HTX does not take orders for {name} now")
     if outside:
         return Reason(Skip.NO_COUNTERPART, "outside its band, but nothing that may trade stands on the other side")
-    return Reason(Skip.INSIDE_BAND, f"inside its band; acts below {low} or above {high}")
+    return Reason(Skip.INSIDE_BAND, f"inside its band; {_acts(low, high)}")
 
 
 def not_counted(asset: str) -> Reason:
@@ -103,6 +103,11 @@ def worthless(targets: Targets) -> Denial:
     """Return the denial of an account that holds none of its targets."""
     text = f"the account holds nothing of {', '.join(targets.assets)}: is this the right account?"
     return Denial(Deny.NAV_NOT_POSITIVE, text, limit="0", value="0")
+
+
+def _acts(low: str, high: str) -> str:
+    """Return between which weights nothing is done; from below nothing is where no order would be small enough."""
+    return f"acts below {low} or above {high}" if low != percent(0) else f"acts above {high}"
 
 
 def _edges(valuation: Valuation, index: int) -> tuple[str, str]:

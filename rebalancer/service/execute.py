@@ -208,10 +208,11 @@ def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance
         return f"{clipped.code}: {clipped.text}"
     if book.mid is None:
         return f"{Deny.QUOTE_ONE_SIDED}: the book of {leg.symbol} lost a side"
-    walk = walk_book(book, leg.mid, clipped.size)
-    if walk.exhausted or walk.slippage_bps > run.targets.limits.max_slippage_bps:
-        return f"slippage: {leg.symbol} would now cost {walk.slippage_bps:.1f} bps against the decision"
-    return clipped
+    cut = fit.cut_to_book(clipped, book, rules, run.targets.limits.max_slippage_bps)
+    if cut is None:
+        slippage_bps = walk_book(book, leg.mid, clipped.size).slippage_bps
+        return f"slippage: {leg.symbol} would now cost {slippage_bps:.1f} bps against the decision"
+    return cut
 
 
 def _write_down(

@@ -156,7 +156,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _m("slippage not looked at", "core/legs.py",
        "    return min(wish.quote, wish.book_quote,", "    return min(wish.quote,", T_DEPTH),
     _m("a book is walked past what it may cost", "core/depth.py",
-       "        taken = level.quantity if beyond <= ZERO else", "        taken = level.quantity if True else", T_DEPTH),
+       "            taken = level.quantity if beyond <= ZERO else", "            taken = level.quantity if True else", T_DEPTH),
     _m("a set of coins is passed over", "core/lots.py", "            if bound - SLACK >", "            if bound * 2 >", T_LOTS),
     _m("whole lots are tried on one side only", "core/lattice.py",
        "        over = ladder.up(centre) if under is None else ladder.above(under)",
