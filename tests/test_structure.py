@@ -112,6 +112,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rebalancer.core.bands",
         "rebalancer.core.destination",
         "rebalancer.core.planner",
+        "rebalancer.core.subsets",
+        "rebalancer.core.valuation",
         "rebalancer.core.wishes",
         "rebalancer.backtest",
     ),

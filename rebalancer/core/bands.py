@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from rebalancer.core.drift import FloatArray, frozen
@@ -9,6 +11,16 @@ from rebalancer.core.money import to_float
 from rebalancer.core.targets import BandPolicy, BandRule
 
 POINT = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """How far each asset may stray below and above its target, and where a trade from there stops, as weights."""
+
+    below: FloatArray
+    above: FloatArray
+    aim_below: FloatArray
+    aim_above: FloatArray
 
 
 def band_widths(targets: FloatArray, policy: BandPolicy) -> FloatArray:
@@ -30,3 +42,34 @@ def band_widths(targets: FloatArray, policy: BandPolicy) -> FloatArray:
         case BandRule.ABSOLUTE:
             widths = np.full_like(targets, k * POINT)
     return frozen(widths)
+
+
+@dataclass(frozen=True, slots=True)
+class Smallest:
+    """The least that an order of each asset may move, as weights: one bought, one sold, and `spare`.
+
+    `spare` is how far past its target an order may lead.
+    """
+
+    bought: FloatArray
+    sold: FloatArray
+    spare: FloatArray
+
+
+def placeable(widths: FloatArray, targets: FloatArray, smallest: Smallest, destination: float) -> Bands:
+    """Return bands at whose edges an order can be placed that helps.
+
+    From `aim + smallest / 2` on, the smallest order ends nearer to the aim than it began; from `smallest - spare` on
+    it does not lead too far past the target. Below its target a band is at most half of it before that, or a coin might
+    vanish unseen; where even the whole target is too little for an order, nothing is bought.
+    """
+    lower = np.minimum(widths, targets / 2)
+    aim_below, aim_above = destination * lower, destination * widths
+    least_below = np.maximum(aim_below + smallest.bought / 2, smallest.bought - smallest.spare)
+    least_above = np.maximum(aim_above + smallest.sold / 2, smallest.sold - smallest.spare)
+    return Bands(
+        below=frozen(np.maximum(lower, least_below)),
+        above=frozen(np.maximum(widths, least_above)),
+        aim_below=frozen(aim_below),
+        aim_above=frozen(aim_above),
+    )

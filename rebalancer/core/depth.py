@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
-from rebalancer.core.model import Book, Level
-from rebalancer.core.money import BPS, ZERO, BaseAmount, QuoteAmount
+from rebalancer.core.model import Book, Level, Side
+from rebalancer.core.money import BPS, EXACT, ONE, ZERO, BaseAmount, QuoteAmount
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,32 @@ def walk_book(book: Book, mid: Decimal, size: BaseAmount | QuoteAmount) -> Walk:
     selling = isinstance(size, BaseAmount)
     levels = book.bids if selling else book.asks
     assert levels, book.symbol
-    quantity, quote, exhausted = _sell(levels, size.value) if selling else _buy(levels, size.value)
+    with localcontext(EXACT):
+        quantity, quote, exhausted = _sell(levels, size.value) if selling else _buy(levels, size.value)
     average = quote / quantity
     best = levels[0].price
     sign = -1 if selling else 1
     return Walk(average, sign * (best - mid) / mid * BPS, sign * (average - best) / mid * BPS, exhausted)
+
+
+def size_within(book: Book, mid: Decimal, side: Side, max_slippage_bps: Decimal, enough: Decimal) -> Decimal:
+    """Return the most that one side takes before its average price is that far from the mid, or its levels end.
+
+    A quantity of the base for a sell, an amount of the quote for a buy; zero when the best price is too far already.
+    The walk stops at `enough`.
+    """
+    sign = -1 if side is Side.SELL else 1
+    with localcontext(EXACT):
+        worst = mid * (ONE + sign * max_slippage_bps / BPS)
+        quantity = quote = ZERO
+        for level in book.bids if side is Side.SELL else book.asks:
+            beyond = sign * (level.price - worst)  # what each coin of this level adds to the average's excess
+            spare = sign * (quantity * worst - quote)
+            taken = level.quantity if beyond <= ZERO else min(level.quantity, spare / beyond)
+            quantity, quote = quantity + taken, quote + taken * level.price
+            if taken < level.quantity or (quantity if side is Side.SELL else quote) >= enough:
+                break
+    return quantity if side is Side.SELL else quote
 
 
 def _sell(levels: Sequence[Level], quantity: Decimal) -> tuple[Decimal, Decimal, bool]:

@@ -16,8 +16,8 @@ TINY = 1e-12  # of NAV: below any exchange's smallest step
 def wished_moves(
     drift: FloatArray,
     bands: FloatArray,
+    aims: FloatArray,
     *,
-    destination: float,
     cash: int,
     sellable: FloatArray,
     buyable: FloatArray,
@@ -26,13 +26,13 @@ def wished_moves(
 ) -> FloatArray:
     """Return the weight each asset should gain (negative: lose); all zeros when nothing is outside its band.
 
-    `destination` is 0 at the target and 1 at the band's edge; the aim stays `edge_margin` inside the edge, so that
-    the fee of the trade itself does not leave the asset outside. With `full`, every asset goes to its target.
+    `aims` is how far from its target each asset should stop; it stays `edge_margin` inside the edge of the band, so
+    that the fee of the trade itself does not leave the asset outside. With `full`, every asset goes to its target.
     `sellable` and `buyable` are the most that each asset can lose or gain, as weights; where that binds, others on
     the same side of their targets take over, and where there are none, all do less.
     """
     outside = np.abs(drift) > TINY if full else outside_band(drift, bands)
-    aim = np.zeros_like(drift) if full else np.minimum(destination * bands, np.maximum(bands - edge_margin, 0))
+    aim = np.zeros_like(drift) if full else np.minimum(aims, np.maximum(bands - edge_margin, 0))
     reach = np.where(drift > 0, sellable, buyable)
     wanted = np.minimum(np.maximum(np.abs(drift) - aim, 0), reach)
     moves = np.where(outside, -np.sign(drift) * wanted, 0.0)

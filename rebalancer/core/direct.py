@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from rebalancer.core.choice import CASH_SHARE
 from rebalancer.core.crosses import Crossing, crossings
 from rebalancer.core.depth import Walk, walk_book
-from rebalancer.core.legs import CASH_SHARE, Cut, Setting, try_to_place
+from rebalancer.core.legs import Cut, Setting, cut_of
 from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import EXACT, ONE, ZERO, BaseAmount, QuoteAmount
 from rebalancer.core.reasons import Reason
@@ -149,8 +150,8 @@ class _Fitter:
 
     def _remainder(self, asset: str, left: Decimal) -> Cut | None:
         cut = self.cuts[asset]
-        placed = try_to_place(cut.wish, left, self.setting)
-        return None if isinstance(placed, Reason) else replace(placed, capped=cut.capped)
+        size = cut.wish.ladder.down(left)
+        return None if size is None else replace(cut_of(cut.wish, size, self.setting), capped=cut.capped)
 
     def rest(self, straight: Sequence[Straight]) -> list[Cut]:
         """Return what is still to be done against the quote coin."""

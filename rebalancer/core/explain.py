@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rebalancer.core.model import Side, Snapshot
+from rebalancer.core.depth import Walk
+from rebalancer.core.ladder import Ladder
+from rebalancer.core.model import MarketRules, Side, Snapshot
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger, Why
+from rebalancer.core.sizing import MIN_NOTIONAL_MARGIN
 from rebalancer.core.targets import Targets
 from rebalancer.core.valuation import Valuation
 
@@ -53,13 +56,41 @@ def straight(sell: Reason, buy: Reason, way: tuple[str, str], saves_quote: Decim
     return Reason(sell.code, f"{saved}; {sold}: {sell.text}; {bought}: {buy.text}")
 
 
+def too_small(quote: Decimal, ladder: Ladder, rules: MarketRules) -> Reason:
+    """Return why an asset has no order of its own although it has a part to trade: others trade it, or nobody can."""
+    smallest = f"the smallest order that it may have, {ladder.low_quote:.2f} {rules.quote}"
+    if quote >= ladder.low_quote:
+        text = f"{smallest}, would lead further from the targets: too little stands on the other side of theirs"
+        return Reason(Skip.NO_COUNTERPART, text)
+    minimum = quote < rules.min_notional * MIN_NOTIONAL_MARGIN
+    code = Skip.BELOW_MIN_NOTIONAL if minimum else Skip.BELOW_SMALLEST_TRADE
+    return Reason(code, f"its part, {quote:.2f} {rules.quote}, is below {smallest}; acts when its part is as large")
+
+
+def waits(left_quote: Decimal, wished_quote: Decimal, ladder: Ladder, rules: MarketRules) -> Reason:
+    """Return why an order that was decided is left for a later cycle."""
+    text = (
+        f"limits, cash or books leave {left_quote:.2f} of {wished_quote:.2f} {rules.quote}"
+        f" (smallest order {ladder.low_quote:.2f}); waits for a later cycle"
+    )
+    return Reason(Skip.CAP_REACHED, text)
+
+
+def no_depth(rules: MarketRules, walk: Walk, max_slippage_bps: Decimal) -> Reason:
+    """Return why not even the smallest order fits into the book."""
+    if walk.exhausted:
+        return Reason(Skip.BOOK_TOO_THIN, f"the visible book of {rules.symbol} is too thin for the smallest order")
+    text = f"even the smallest order would slip {walk.slippage_bps:.1f} bps, over max_slippage_bps = {max_slippage_bps}"
+    return Reason(Skip.SLIPPAGE, text)
+
+
 def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot) -> Reason:
     """Return why an asset that nobody wished to trade stays, and what would make it act."""
     asset = targets.assets[index]
     low, high = _edges(valuation, index)
     outside = abs(valuation.drift[index]) > valuation.bands[index]
     if asset == targets.quote:
-        text = f"cash moves by the other legs; acts below {low} or above {high}"
+        text = f"cash moves by the other legs; {_acts(low, high)}"
         return Reason(Skip.CASH_BALANCES if outside else Skip.INSIDE_BAND, text)
     rules = snapshot.rules.get(asset)
     if rules is None or not rules.tradable:
@@ -67,7 +98,7 @@ def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot
         return Reason(Skip.NOT_TRADABLE, f"HTX does not take orders for {name} now")
     if outside:
         return Reason(Skip.NO_COUNTERPART, "outside its band, but nothing that may trade stands on the other side")
-    return Reason(Skip.INSIDE_BAND, f"inside its band; acts below {low} or above {high}")
+    return Reason(Skip.INSIDE_BAND, f"inside its band; {_acts(low, high)}")
 
 
 def not_counted(asset: str) -> Reason:
@@ -81,6 +112,11 @@ def worthless(targets: Targets) -> Denial:
     return Denial(Deny.NAV_NOT_POSITIVE, text, limit="0", value="0")
 
 
+def _acts(low: str, high: str) -> str:
+    """Return between which weights nothing is done; from below nothing is where no order would be small enough."""
+    return f"acts below {low} or above {high}" if low != percent(0) else f"acts above {high}"
+
+
 def _edges(valuation: Valuation, index: int) -> tuple[str, str]:
-    target, band = valuation.targets[index], valuation.bands[index]
-    return percent(max(0.0, float(target - band))), percent(min(1.0, float(target + band)))
+    target, bands = valuation.targets[index], valuation.both_bands
+    return percent(max(0.0, float(target - bands.below[index]))), percent(min(1.0, float(target + bands.above[index])))

@@ -7,8 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from rebalancer.core.caps import room_left
-from rebalancer.core.legs import CASH_SHARE
-from rebalancer.core.model import MarketRules, Side, Usage
+from rebalancer.core.choice import CASH_SHARE
+from rebalancer.core.depth import size_within
+from rebalancer.core.model import Book, MarketRules, Side, Usage
 from rebalancer.core.money import EXACT, HUNDRED, ONE, ZERO, BaseAmount, QuoteAmount, floor_to_step
 from rebalancer.core.plan import Denial, Leg
 from rebalancer.core.reasons import Deny, Reason, Skip
@@ -77,6 +78,16 @@ def fit_leg_to_notional(leg: Leg, notional_quote: Decimal, rules: MarketRules, *
     if spend < rules.min_notional or spend <= ZERO:
         return None
     return _resized(leg, QuoteAmount(spend))
+
+
+def cut_to_book(
+    leg: Leg, book: Book, rules: MarketRules, max_slippage_bps: Decimal, *, amount_precision: bool
+) -> Leg | None:
+    """Return the leg cut to what its book takes now within the slippage allowed from the decision mid, or None."""
+    most = size_within(book, leg.mid, leg.side, max_slippage_bps, leg.size.value)
+    if most >= leg.size.value:
+        return leg
+    return fit_leg_to_notional(leg, most * _unit_worth(leg), rules, amount_precision=amount_precision)
 
 
 def first_leg_alone(legs: Sequence[Leg]) -> tuple[Leg, tuple[Leg, ...]]:

@@ -1,23 +1,27 @@
-"""From wished amounts to orders: balance both sides, keep to caps and cash, drop what cannot be placed, again.
+"""From wishes to orders: the best whole orders for what is wished, then what limits and books leave of those.
 
-Each round drops at least one wish or ends, so the loop is bounded by their number.
+An amount that took over what is too small elsewhere is a wish like any other; from there sizes only shrink.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from rebalancer.core import explain
 from rebalancer.core.caps import Room, scale_to
+from rebalancer.core.choice import CASH_SHARE, Choice, Purse
 from rebalancer.core.depth import Walk, walk_book
+from rebalancer.core.ladder import Ladder
+from rebalancer.core.lots import best_sizes
 from rebalancer.core.model import Book, MarketRules, Side
 from rebalancer.core.money import ONE, ZERO
-from rebalancer.core.reasons import Reason, Skip
-from rebalancer.core.sizing import Sized, size_buy, size_sell, smallest_trade
+from rebalancer.core.reasons import Reason
+from rebalancer.core.sizing import Sized
 
-CASH_SHARE = Decimal("0.995")  # of confirmed cash that buys may spend
 WHOLE = Decimal("0.99")  # of a wish: what lots and fees take from it is less than the rest
+ROUNDING_BPS = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +30,16 @@ class Wish:
 
     asset: str
     side: Side
-    quote: Decimal  # notional wished, at the mid
+    quote: Decimal  # notional wished, at the mid; zero: it may take over what is too small elsewhere
     drift: float
     order: int  # of the targets file
     mid: Decimal
-    free: Decimal
     rules: MarketRules
     book: Book
+    book_quote: Decimal  # notional that the book takes within the slippage allowed
     fee_rate: Decimal
-    amount_precision: bool
+    ladder: Ladder
+    strays: bool  # the plan is made for its sake
     why: Reason
 
 
@@ -54,7 +59,7 @@ class Outcome:
 
     cuts: list[Cut] = field(default_factory=list)
     dropped: dict[str, Reason] = field(default_factory=dict)
-    limited: bool = False  # one of the owner's limits cut something, so that the rest is for a later cycle
+    limited: bool = False  # a limit or a book cut something, so that the rest is for a later cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,105 +70,91 @@ class Setting:
     nav_quote: Decimal
     cash_free: Decimal
     max_slippage_bps: Decimal
+    cash_strays: bool
 
 
 def cut_to_size(wishes: Sequence[Wish], setting: Setting) -> Outcome:
-    """Return the largest set of placeable orders that no limit, minimum, book or balance objects to."""
+    """Return the best orders for the wishes, within every limit, book and balance."""
     outcome = Outcome()
-    live = list(wishes)
-    while live:
-        amounts, limited = _within_caps(live, setting)
-        outcome.limited = outcome.limited or limited
-        tried = {w.asset: try_to_place(w, amounts[w.asset], setting) for w in live if w.side is Side.SELL}
-        amounts = _within_funds(live, amounts, tried, setting)
-        tried |= {w.asset: try_to_place(w, amounts[w.asset], setting) for w in live if w.side is Side.BUY}
-        refused = {asset: result for asset, result in tried.items() if isinstance(result, Reason)}
-        if not refused:
-            kept = [result for result in tried.values() if isinstance(result, Cut)]
-            outcome.cuts, surplus = _within_order_count(kept, setting.room)
-            outcome.dropped.update(surplus)
-            outcome.limited = outcome.limited or bool(surplus)
-            return outcome
-        # One at a time, the smallest first: its room may lift the others over their minimum.
-        worst = min(live, key=lambda wish: (wish.asset not in refused, amounts[wish.asset], wish.order))
-        outcome.dropped[worst.asset] = refused[worst.asset]
-        live.remove(worst)
+    amounts: Mapping[str, Decimal] = {wish.asset: wish.quote for wish in wishes}
+    sizes = _best(wishes, amounts, Purse(setting.cash_free), setting)
+    outcome.dropped = {
+        w.asset: explain.too_small(w.quote, w.ladder, w.rules) for w in wishes if w.quote and w.asset not in sizes
+    }
+    wanted = [replace(w, quote=w.ladder.quote(sizes[w.asset])) for w in wishes if w.asset in sizes]
+    amounts, outcome.limited = _within_limits(wanted, setting.room)
+    if outcome.limited:
+        sizes = _best(_on_shorter_ladders(wanted, setting.room), amounts, _purse(setting), setting)
+        dropped = {
+            w.asset: explain.waits(amounts[w.asset], w.quote, w.ladder, w.rules) for w in wanted if w.asset not in sizes
+        }
+        outcome.dropped.update(dropped)
+    outcome.cuts = [cut_of(wish, sizes[wish.asset], setting) for wish in wanted if wish.asset in sizes]
     return outcome
 
 
-def _within_caps(live: Sequence[Wish], setting: Setting) -> tuple[dict[str, Decimal], bool]:
-    """Return what each wish may trade at most, both sides matched, and whether one of the owner's limits cut it."""
-    cap = setting.room.notional_order_quote
-    clipped = {wish.asset: wish.quote if cap is None else min(wish.quote, cap) for wish in live}
-    wished = _sums(live, {wish.asset: wish.quote for wish in live})
-    sold, bought = _sums(live, clipped)
+def _purse(setting: Setting) -> Purse:
+    room = setting.room
+    return Purse(setting.cash_free, room.turnover_quote, room.notional_day_quote, room.orders)
+
+
+def _best(wishes: Sequence[Wish], amounts: Mapping[str, Decimal], purse: Purse, setting: Setting) -> dict[str, Decimal]:
+    """Return the best size of each order for `amounts`, of which none exceeds its wish."""
+    payable = _within_funds(wishes, amounts, purse.cash_free)
+    choices = {w.asset: Choice(payable[w.asset], w.ladder, w.fee_rate, w.strays) for w in wishes}
+    sizes = best_sizes(list(choices.values()), purse, cash_strays=setting.cash_strays)
+    return {asset: size for asset, size in zip(choices, sizes, strict=True) if size}
+
+
+def _within_limits(wanted: Sequence[Wish], room: Room) -> tuple[dict[str, Decimal], bool]:
+    """Return what each wish may trade at most, both sides matched, and whether a limit or a book cut one."""
+    clipped = {wish.asset: _clipped(wish, room) for wish in wanted}
+    wished = _sums(wanted, {wish.asset: wish.quote for wish in wanted})
+    sold, bought = _sums(wanted, clipped)
     # Cash may take up what the wishes meant it to take up, and no more: it moves toward its target, not past it.
     sells_max = bought + max(ZERO, wished[0] - wished[1])
     buys_max = sold + max(ZERO, wished[1] - wished[0])
-    matched = _scaled(live, clipped, _factor(sold, sells_max), _factor(bought, buys_max))
-    factor = scale_to(setting.room, *_sums(live, matched))
-    limited = factor < ONE or any(clipped[wish.asset] < wish.quote for wish in live)
-    return _scaled(live, matched, factor, factor), limited
+    matched = _scaled(wanted, clipped, _factor(sold, sells_max), _factor(bought, buys_max))
+    factor = scale_to(room, *_sums(wanted, matched))
+    limited = factor < ONE or len(wanted) > room.orders or any(clipped[w.asset] < w.quote for w in wanted)
+    return _scaled(wanted, matched, factor, factor), limited
 
 
-def _within_funds(
-    live: Sequence[Wish], amounts: dict[str, Decimal], sells: Mapping[str, Cut | Reason], setting: Setting
-) -> dict[str, Decimal]:
-    """Return the amounts with the buys cut to what the sells, in whole lots and less their fees, really bring."""
-    cuts = [cut for cut in sells.values() if isinstance(cut, Cut)]
-    wished_sold, wished_bought = _sums(live, amounts)
-    sold = sum((cut.sized.notional_quote for cut in cuts), ZERO)
-    proceeds = sum((cut.sized.notional_quote * (ONE - cut.wish.fee_rate) for cut in cuts), ZERO)
-    from_cash = max(ZERO, wished_bought - wished_sold)
-    allowed = min(sold + from_cash, CASH_SHARE * (setting.cash_free + proceeds))
-    return _scaled(live, amounts, ONE, _factor(wished_bought, allowed))
+def _on_shorter_ladders(wanted: Sequence[Wish], room: Room) -> list[Wish]:
+    """Return the wishes of which something can be placed, with no size above what their limits leave."""
+    ladders = {wish.asset: wish.ladder.cut_to(_clipped(wish, room)) for wish in wanted}
+    return [replace(wish, ladder=ladder) for wish in wanted if (ladder := ladders[wish.asset]) is not None]
 
 
-def _sums(live: Sequence[Wish], amounts: dict[str, Decimal]) -> tuple[Decimal, Decimal]:
-    sold = sum((amounts[wish.asset] for wish in live if wish.side is Side.SELL), ZERO)
-    return sold, sum((amounts[wish.asset] for wish in live if wish.side is Side.BUY), ZERO)
+def _clipped(wish: Wish, room: Room) -> Decimal:
+    cap = room.notional_order_quote
+    return min(wish.quote, wish.book_quote, wish.quote if cap is None else cap)
+
+
+def _within_funds(wishes: Sequence[Wish], amounts: Mapping[str, Decimal], cash_free: Decimal) -> Mapping[str, Decimal]:
+    """Return the amounts with the buys cut to what cash and the sells, less their fees, can pay."""
+    proceeds = sum((amounts[w.asset] * (ONE - w.fee_rate) for w in wishes if w.side is Side.SELL), ZERO)
+    return _scaled(wishes, amounts, ONE, _factor(_sums(wishes, amounts)[1], CASH_SHARE * (cash_free + proceeds)))
+
+
+def _sums(wishes: Sequence[Wish], amounts: Mapping[str, Decimal]) -> tuple[Decimal, Decimal]:
+    sold = sum((amounts[wish.asset] for wish in wishes if wish.side is Side.SELL), ZERO)
+    return sold, sum((amounts[wish.asset] for wish in wishes if wish.side is Side.BUY), ZERO)
 
 
 def _factor(wanted: Decimal, allowed: Decimal) -> Decimal:
     return ONE if wanted <= allowed else max(ZERO, allowed) / wanted
 
 
-def _scaled(live: Sequence[Wish], amounts: dict[str, Decimal], sells: Decimal, buys: Decimal) -> dict[str, Decimal]:
-    return {w.asset: amounts[w.asset] * (sells if w.side is Side.SELL else buys) for w in live}
+def _scaled(
+    wishes: Sequence[Wish], amounts: Mapping[str, Decimal], sells: Decimal, buys: Decimal
+) -> dict[str, Decimal]:
+    return {w.asset: amounts[w.asset] * (sells if w.side is Side.SELL else buys) for w in wishes}
 
 
-def try_to_place(wish: Wish, amount: Decimal, setting: Setting) -> Cut | Reason:
-    """Return the wish's order at no more than `amount`, or why it cannot be placed."""
-    sized = _sized(wish, amount, smallest_trade(wish.rules, setting.nav_quote))
-    if isinstance(sized, Reason):
-        return sized if amount >= wish.quote else _blame_the_cut(sized, wish, amount)
-    walk = walk_book(wish.book, wish.mid, sized.size)
-    if walk.exhausted:
-        text = f"the visible book of {wish.rules.symbol} is too thin for {sized.notional_quote:.2f} {wish.rules.quote}"
-        return Reason(Skip.BOOK_TOO_THIN, text)
-    if walk.slippage_bps > setting.max_slippage_bps:
-        text = f"would slip {walk.slippage_bps:.1f} bps, over max_slippage_bps = {setting.max_slippage_bps}"
-        return Reason(Skip.SLIPPAGE, text)
-    return Cut(wish, sized, walk, capped=amount < WHOLE * wish.quote)
-
-
-def _sized(wish: Wish, amount: Decimal, smallest: Decimal) -> Sized | Reason:
-    if wish.side is Side.SELL:
-        return size_sell(wish.rules, wish_quote=amount, mid=wish.mid, free=wish.free, smallest=smallest)
-    return size_buy(wish.rules, wish_quote=amount, smallest=smallest, amount_precision=wish.amount_precision)
-
-
-def _blame_the_cut(reason: Reason, wish: Wish, amount: Decimal) -> Reason:
-    """Say that limits, cash or a missing counterpart made the wish too small, if it was large enough before."""
-    if reason.code in {Skip.NO_FREE_BALANCE, Skip.BELOW_MIN_QUANTITY}:
-        return reason
-    quote = wish.rules.quote
-    text = f"limits, cash or missing counter-trades leave {amount:.2f} of {wish.quote:.2f} {quote}; {reason.text}"
-    return Reason(reason.code, text)
-
-
-def _within_order_count(cuts: list[Cut], room: Room) -> tuple[list[Cut], dict[str, Reason]]:
-    """Keep as many orders as the day still allows, sells first; a sell without its buy only waits in cash."""
-    ordered = sorted(cuts, key=lambda cut: (cut.wish.side is Side.BUY, -abs(cut.wish.drift), cut.wish.order))
-    reason = Reason(Skip.CAP_REACHED, "max_orders_per_day leaves no room; waits for a later cycle")
-    return ordered[: room.orders], {cut.wish.asset: reason for cut in ordered[room.orders :]}
+def cut_of(wish: Wish, size: Decimal, setting: Setting) -> Cut:
+    """Return an order of the wish; its walk of the book stays within what is allowed."""
+    amount, quote = wish.ladder.amount(size), wish.ladder.quote(size)
+    walk = walk_book(wish.book, wish.mid, amount)
+    assert not walk.exhausted and walk.slippage_bps - setting.max_slippage_bps < ROUNDING_BPS, (wish, size, walk)
+    return Cut(wish, Sized(amount, quote), walk, capped=quote < WHOLE * wish.quote)

@@ -115,7 +115,7 @@ def _line(
 ) -> AssetLine:
     asset = targets.assets[index]
     balance, cut = snapshot.balances[asset], traded.get(asset)
-    target, band = from_float(float(valuation.targets[index])), from_float(float(valuation.bands[index]))
+    target, bands = from_float(float(valuation.targets[index])), valuation.both_bands
     weight = from_float(float(valuation.weights[index]))
     reason = why_cut(cut) if cut else outcome.dropped.get(asset) or explain.stays(valuation, index, targets, snapshot)
     if denials and cut is None:
@@ -130,8 +130,8 @@ def _line(
         value_quote=valuation.values[asset],
         weight=weight.quantize(WEIGHT_STEP),
         target=target.quantize(WEIGHT_STEP),
-        band_low=max(ZERO, target - band).quantize(WEIGHT_STEP),
-        band_high=min(ONE, target + band).quantize(WEIGHT_STEP),
+        band_low=max(ZERO, target - from_float(float(bands.below[index]))).quantize(WEIGHT_STEP),
+        band_high=min(ONE, target + from_float(float(bands.above[index]))).quantize(WEIGHT_STEP),
         drift=(weight - target).quantize(WEIGHT_STEP),
         state=AssetState.NORMAL,
         decision=decision,

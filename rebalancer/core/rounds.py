@@ -49,7 +49,14 @@ def _one_round(
     snapshot: Snapshot, targets: Targets, usage: Usage, valuation: Valuation, trigger: Trigger, room: Room
 ) -> Outcome:
     free = snapshot.balances[targets.quote].free
-    setting = Setting(room, valuation.nav_quote, free, targets.limits.max_slippage_bps)
+    cash_outside = bool(outside_band(valuation.drift, valuation.bands)[targets.assets.index(targets.quote)])
+    setting = Setting(
+        room,
+        valuation.nav_quote,
+        free,
+        targets.limits.max_slippage_bps,
+        cash_strays=cash_outside or trigger is not Trigger.OUTSIDE_BAND,
+    )
     wishes = make_wishes(snapshot, targets, usage, valuation, trigger, setting)
     outcome = cut_to_size(list(wishes.made.values()), setting)
     outcome.dropped = wishes.dropped | outcome.dropped

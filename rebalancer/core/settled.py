@@ -27,7 +27,7 @@ def decide_routed(
     if targets.orders.route is not Route.DIRECT:
         return outcome, Routed(outcome.cuts)
     slippage = targets.limits.max_slippage_bps
-    setting = Setting(room, valuation.nav_quote, snapshot.balances[targets.quote].free, slippage)
+    setting = Setting(room, valuation.nav_quote, snapshot.balances[targets.quote].free, slippage, cash_strays=False)
     routed = route_directly(snapshot, usage, outcome.cuts, setting)
     for _ in range(ROUNDS_MAX):
         if not routed.straight or outcome.limited:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rebalancer.core.bands import band_widths
+import numpy as np
+
+from rebalancer.core.bands import Bands, Smallest, band_widths, placeable
 from rebalancer.core.drift import FloatArray, drift_of, frozen, weights_of
+from rebalancer.core.ladder import PAST_TARGET_MAX, smallest_orders
 from rebalancer.core.model import Snapshot
 from rebalancer.core.money import ONE, ZERO, to_float
+from rebalancer.core.sizing import SMALLEST_SHARE, smallest_trade
 from rebalancer.core.targets import Targets
 
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
-    """Every target asset priced and weighed; arrays are in the order of the targets file."""
+    """Every target asset priced and weighed; arrays are in the order of the targets file.
+
+    `bands` and `aims` are those of the side of its target on which each asset stands.
+    """
 
     prices: dict[str, Decimal]
     values: dict[str, Decimal]
@@ -22,7 +30,10 @@ class Valuation:
     weights: FloatArray
     targets: FloatArray
     drift: FloatArray
+    widths: FloatArray  # of the owner's rule, before the smallest orders widen them
     bands: FloatArray
+    aims: FloatArray  # how far from its target a trade of the asset stops
+    both_bands: Bands
 
 
 def value_of(snapshot: Snapshot, targets: Targets) -> Valuation | None:
@@ -40,5 +51,38 @@ def value_of(snapshot: Snapshot, targets: Targets) -> Valuation | None:
         return None
     weights = weights_of(frozen([to_float(value) for value in values.values()]))
     fractions = frozen([to_float(targets.fraction(asset)) for asset in targets.assets])
-    bands = band_widths(fractions, targets.bands)
-    return Valuation(prices, values, nav_quote, weights, fractions, drift_of(weights, fractions), bands)
+    drift = drift_of(weights, fractions)
+    widths = band_widths(fractions, targets.bands)
+    smallest = _smallest(snapshot, targets, prices, nav_quote)
+    both = placeable(widths, fractions, smallest, to_float(targets.bands.destination))
+    above = drift > 0
+    return Valuation(
+        prices=prices,
+        values=values,
+        nav_quote=nav_quote,
+        weights=weights,
+        targets=fractions,
+        drift=drift,
+        widths=widths,
+        bands=frozen(np.where(above, both.above, both.below)),
+        aims=frozen(np.where(above, both.aim_above, both.aim_below)),
+        both_bands=both,
+    )
+
+
+def _smallest(snapshot: Snapshot, targets: Targets, prices: Mapping[str, Decimal], nav_quote: Decimal) -> Smallest:
+    """Return the smallest orders of each asset as weights; cash moves by the smallest that any coin allows."""
+    bought, sold, spare = {}, {}, {}
+    for asset, rules in snapshot.rules.items():
+        if asset in targets.weights:
+            least = smallest_trade(rules, nav_quote)
+            buy, sell = smallest_orders(rules, prices[asset], least)
+            bought[asset], sold[asset] = to_float(buy / nav_quote), to_float(sell / nav_quote)
+            spare[asset] = to_float(PAST_TARGET_MAX * least / nav_quote)
+    share = to_float(SMALLEST_SHARE)
+    to_cash, from_cash = min(sold.values(), default=share), min(bought.values(), default=share)
+    return Smallest(
+        bought=frozen([bought.get(asset, to_cash) for asset in targets.assets]),
+        sold=frozen([sold.get(asset, from_cash) for asset in targets.assets]),
+        spare=frozen([spare.get(asset, 0.0) for asset in targets.assets]),
+    )

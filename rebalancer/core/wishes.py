@@ -1,34 +1,38 @@
-"""What each asset should trade, once it is known which assets can: who cannot is passed over and others take its part.
+"""What each asset should trade before any limit, and the sizes that its order may have.
 
-Each round of the search rules out at least one asset in one direction or ends, so it is bounded by their number.
+A coin that cannot trade at all now, whatever the reason, is passed over, and others on its side of their targets take
+its part. What is merely too small is not decided here: `lots.py` merges and shifts it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import numpy as np
 
 from rebalancer.core import explain
+from rebalancer.core.choice import CASH_SHARE
+from rebalancer.core.depth import size_within, walk_book
 from rebalancer.core.destination import wished_moves
 from rebalancer.core.drift import FloatArray, outside_band
-from rebalancer.core.legs import CASH_SHARE, Cut, Setting, Wish, try_to_place
+from rebalancer.core.ladder import Ladder, buy_ladder, sell_ladder
+from rebalancer.core.legs import Setting, Wish
 from rebalancer.core.model import Side, Snapshot, Usage
-from rebalancer.core.money import EXACT, ZERO, floor_to_step, from_float, to_float
+from rebalancer.core.money import ZERO, from_float, to_float
 from rebalancer.core.reasons import Reason, Trigger
+from rebalancer.core.sizing import size_buy, size_sell, smallest_trade
 from rebalancer.core.targets import Targets
 from rebalancer.core.valuation import Valuation
 
-Direction = tuple[str, Side]
-
 NEARLY = Decimal("0.000000001")  # of NAV: the noise of the crossing into float64 and back
+FINEST = Decimal("1e-12")  # of the quote coin: keeps squares of wishes within the digits of exact numbers
 
 
 @dataclass(slots=True)
 class Wishes:
-    """The amounts to trade before any limit, and why each other asset that should trade cannot."""
+    """What every coin that can trade wishes, if only zero, and why each other that should trade cannot."""
 
     made: dict[str, Wish] = field(default_factory=dict)
     dropped: dict[str, Reason] = field(default_factory=dict)
@@ -37,114 +41,102 @@ class Wishes:
 def make_wishes(
     snapshot: Snapshot, targets: Targets, usage: Usage, valuation: Valuation, trigger: Trigger, setting: Setting
 ) -> Wishes:
-    """Return wishes of which each could be placed if no limit and no shortage of cash cut it."""
-    reach = _reach(snapshot, targets, valuation)
+    """Return a wish for each coin with a way to go; those without an order of any size are named instead."""
     wishes = Wishes()
-    while True:
-        moves = _moves(snapshot, targets, valuation, trigger, reach)
-        wishes.made = _wishes(snapshot, targets, usage, valuation, moves, trigger, reach)
-        tried = {asset: try_to_place(wish, wish.quote, setting) for asset, wish in wishes.made.items()}
-        refused = _refused(wishes.made, tried, valuation)
-        if not refused:
-            return wishes
-        for asset, reason in refused.items():
-            wishes.dropped[asset] = reason
-            reach[asset, wishes.made.pop(asset).side] = ZERO
+    ways = _ways(snapshot, targets, usage, valuation, trigger, setting)
+    strays = outside_band(valuation.drift, valuation.widths)
+    for asset, way in ways.items():
+        if isinstance(way, Reason) and (strays[targets.assets.index(asset)] or trigger is not Trigger.OUTSIDE_BAND):
+            wishes.dropped[asset] = way
+    able = {asset: way for asset, way in ways.items() if isinstance(way, Wish)}
+    moves = _moves(snapshot, targets, valuation, trigger, able)
+    for asset, way in able.items():
+        quote = from_float(abs(float(moves[way.order]))) * valuation.nav_quote
+        wishes.made[asset] = replace(way, quote=quote.quantize(FINEST))
+    return wishes
 
 
-def _reach(snapshot: Snapshot, targets: Targets, valuation: Valuation) -> dict[Direction, Decimal]:
-    """Return, in quote, how much assets can at most lose or gain, where that is known to be bounded.
-
-    What is held in less than a lot has no bound here: it is refused by name when its order cannot be sized.
-    """
-    made: dict[Direction, Decimal] = {}
-    for asset in targets.assets:
-        free = snapshot.balances[asset].free
-        if asset == targets.quote:
-            made[asset, Side.SELL] = free * CASH_SHARE
+def _ways(
+    snapshot: Snapshot, targets: Targets, usage: Usage, valuation: Valuation, trigger: Trigger, setting: Setting
+) -> dict[str, Wish | Reason]:
+    """Return each tradable coin's way to its target as a wish for nothing yet, or why no order leads there."""
+    outside = outside_band(valuation.drift, valuation.bands)
+    made: dict[str, Wish | Reason] = {}
+    for index, asset in enumerate(targets.assets):
+        drift = float(valuation.drift[index])
+        if asset == targets.quote or drift == 0 or not snapshot.rules[asset].tradable:
             continue
-        rules = snapshot.rules[asset]
-        lots = floor_to_step(free, rules.lot_size)
-        if not rules.tradable:
-            made[asset, Side.SELL] = made[asset, Side.BUY] = ZERO
-        elif lots > ZERO:
-            made[asset, Side.SELL] = EXACT.multiply(lots, valuation.prices[asset])
+        side = Side.SELL if drift > 0 else Side.BUY
+        why = explain.why(valuation, index, asset, side, trigger, outside=bool(outside[index]))
+        bound = (from_float(abs(drift)) + NEARLY) * valuation.nav_quote
+        ladder = _ladder(snapshot, usage, asset, side, valuation.prices[asset], bound, setting)
+        book, mid, slip = snapshot.books[asset], valuation.prices[asset], setting.max_slippage_bps
+        if isinstance(ladder, Reason):
+            made[asset] = ladder
+            continue
+        book_quote = ladder.quote(size_within(book, mid, side, slip, ladder.high))
+        if book_quote < ladder.low_quote:
+            made[asset] = explain.no_depth(snapshot.rules[asset], walk_book(book, mid, ladder.amount(ladder.low)), slip)
+            continue
+        made[asset] = Wish(
+            asset=asset,
+            side=side,
+            quote=ZERO,
+            drift=drift,
+            order=index,
+            mid=mid,
+            rules=snapshot.rules[asset],
+            book=book,
+            book_quote=book_quote,
+            fee_rate=snapshot.fees[asset].taker_fee_rate,
+            ladder=ladder,
+            strays=trigger is not Trigger.OUTSIDE_BAND or bool(outside[index]),
+            why=why,
+        )
     return made
 
 
-def _refused(made: Mapping[str, Wish], tried: Mapping[str, Cut | Reason], valuation: Valuation) -> dict[str, Reason]:
-    """Return the wishes that cannot be placed in full: all that stray by themselves, else the smallest helper.
-
-    A helper's wish is what the others leave to it, so ruling one out may lift the next over its minimum.
-    """
-    refused = {asset: result for asset, result in tried.items() if isinstance(result, Reason)}
-    outside = outside_band(valuation.drift, valuation.bands)
-    straying = {asset: reason for asset, reason in refused.items() if outside[made[asset].order]}
-    if straying or not refused:
-        return straying
-    smallest = min(refused, key=lambda asset: (made[asset].quote, made[asset].order))
-    return {smallest: refused[smallest]}
+def _ladder(
+    snapshot: Snapshot, usage: Usage, asset: str, side: Side, mid: Decimal, bound_quote: Decimal, setting: Setting
+) -> Ladder | Reason:
+    """Return the sizes that lead a coin nearer to its target, or why there is none."""
+    rules, free = snapshot.rules[asset], snapshot.balances[asset].free
+    smallest = smallest_trade(rules, setting.nav_quote)
+    if side is Side.SELL:
+        ladder = sell_ladder(rules, mid=mid, free=free, smallest=smallest, bound_quote=bound_quote)
+        sized = size_sell(rules, wish_quote=bound_quote, mid=mid, free=free, smallest=smallest)
+    else:
+        precise = rules.symbol in usage.amount_precision_symbols
+        ladder = buy_ladder(rules, smallest=smallest, bound_quote=bound_quote, amount_precision=precise)
+        sized = size_buy(rules, wish_quote=bound_quote, smallest=smallest, amount_precision=precise)
+    if ladder is None:
+        assert isinstance(sized, Reason), (asset, sized)
+        return sized
+    return ladder
 
 
 def _moves(
-    snapshot: Snapshot,
-    targets: Targets,
-    valuation: Valuation,
-    trigger: Trigger,
-    reach: Mapping[Direction, Decimal],
+    snapshot: Snapshot, targets: Targets, valuation: Valuation, trigger: Trigger, able: Mapping[str, Wish]
 ) -> FloatArray:
+    nav = valuation.nav_quote
+    reach = {asset: to_float(wish.ladder.high_quote / nav) for asset, wish in able.items()}
+    sides = {asset: wish.side for asset, wish in able.items()}
+    cash_free = to_float(snapshot.balances[targets.quote].free * CASH_SHARE / nav)
     sellable, buyable = (
-        np.array([to_float(reach.get((a, side), valuation.nav_quote) / valuation.nav_quote) for a in targets.assets])
+        np.array([reach[asset] if sides.get(asset) is side else 0.0 for asset in targets.assets])
         for side in (Side.SELL, Side.BUY)
     )
+    cash = targets.assets.index(targets.quote)
+    sellable[cash], buyable[cash] = cash_free, 1.0
     fee = max((to_float(rate.taker_fee_rate) for rate in snapshot.fees.values()), default=0.0)
     turned = float(np.abs(valuation.drift).sum()) / 2
     return wished_moves(
         valuation.drift,
         valuation.bands,
-        destination=to_float(targets.bands.destination),
-        cash=targets.assets.index(targets.quote),
+        valuation.aims,
+        cash=cash,
         sellable=sellable,
         buyable=buyable,
         full=trigger is not Trigger.OUTSIDE_BAND,
         edge_margin=2 * fee * turned,
     )
-
-
-def _wishes(
-    snapshot: Snapshot,
-    targets: Targets,
-    usage: Usage,
-    valuation: Valuation,
-    moves: FloatArray,
-    trigger: Trigger,
-    reach: Mapping[Direction, Decimal],
-) -> dict[str, Wish]:
-    outside = outside_band(valuation.drift, valuation.bands)
-    made = {}
-    for index, asset in enumerate(targets.assets):
-        move = float(moves[index])
-        if asset == targets.quote or move == 0:
-            continue
-        rules = snapshot.rules[asset]
-        side = Side.BUY if move > 0 else Side.SELL
-        made[asset] = Wish(
-            asset=asset,
-            side=side,
-            quote=_exact(from_float(abs(move)) * valuation.nav_quote, reach.get((asset, side)), valuation.nav_quote),
-            drift=float(valuation.drift[index]),
-            order=index,
-            mid=valuation.prices[asset],
-            free=snapshot.balances[asset].free,
-            rules=rules,
-            book=snapshot.books[asset],
-            fee_rate=snapshot.fees[asset].taker_fee_rate,
-            amount_precision=rules.symbol in usage.amount_precision_symbols,
-            why=explain.why(valuation, index, asset, side, trigger, outside=bool(outside[index])),
-        )
-    return made
-
-
-def _exact(quote: Decimal, reach: Decimal | None, nav_quote: Decimal) -> Decimal:
-    """Return the bound itself where the wish is as large: a lot must not be lost to the noise of float64."""
-    return reach if reach is not None and quote > reach - NEARLY * nav_quote else quote

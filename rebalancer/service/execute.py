@@ -214,10 +214,12 @@ def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance
         return f"{clipped.code}: {clipped.text}"
     if book.mid is None:
         return f"{Deny.QUOTE_ONE_SIDED}: the book of {leg.symbol} lost a side"
-    walk = walk_book(book, leg.mid, clipped.size)
-    if walk.exhausted or walk.slippage_bps > run.targets.limits.max_slippage_bps:
-        return f"slippage: {leg.symbol} would now cost {walk.slippage_bps:.1f} bps against the decision"
-    return clipped
+    most_bps = run.targets.limits.max_slippage_bps
+    cut = fit.cut_to_book(clipped, book, rules, most_bps, amount_precision=amount_precision)
+    if cut is None:
+        slippage_bps = walk_book(book, leg.mid, clipped.size).slippage_bps
+        return f"slippage: {leg.symbol} would now cost {slippage_bps:.1f} bps against the decision"
+    return cut
 
 
 def _write_down(

@@ -142,7 +142,8 @@ def test_the_weight_of_a_coin_that_cannot_trade_moves_to_no_other() -> None:
 
 def test_a_thin_book_and_slippage_are_vetoed_by_name() -> None:
     holdings = {"BTC": "0.14", "ETH": "0.9", "SOL": "10", "USDT": "1000"}
-    assert reasons(plan(holdings, level_quote=1))["BTC"] is Skip.BOOK_TOO_THIN
+    dear = {"BTC": {"min_notional": d(20)}}  # 1.2 times that is more than the twenty levels of one hold
+    assert reasons(plan(holdings, level_quote=1, rule_changes=dear))["BTC"] is Skip.BOOK_TOO_THIN
     tight = replace(LOOSE, max_slippage_bps=d(1))
     assert reasons(plan(holdings, limits=tight))["BTC"] is Skip.SLIPPAGE
 

@@ -35,6 +35,7 @@ T_STRANGERS, T_PAUSE, T_GATE = "service/test_strangers.py", "service/test_pause.
 T_PLANNER, T_PROPERTIES = "core/test_planner.py", "core/test_planner_properties.py"
 T_ENGINE = "backtest/test_engine.py"
 T_GUARDS, T_SIZING = "core/test_guards.py", "core/test_sizing.py"
+T_LOTS, T_DEPTH, T_SMALL = "core/test_lots.py", "core/test_depth.py", "core/test_small_accounts.py"
 T_STORE, T_TAMPER, T_USAGE = "journal/test_store.py", "journal/test_tampering.py", "journal/test_usage.py"
 T_CLIENT, T_CODES, T_WIRE = "venues/htx/test_client.py", "venues/htx/test_codes.py", "venues/htx/test_wire.py"
 T_TRANSPORT, T_SIGN = "venues/htx/test_transport.py", "venues/htx/test_sign.py"
@@ -140,14 +141,14 @@ MUTANTS: tuple[Mutant, ...] = (
        "    quantity = floor_to_step(min(wish, free, rules.sell_quantity_max), rules.lot_size)",
        "    quantity = floor_to_step(min(wish, rules.sell_quantity_max), rules.lot_size)", T_SIZING),
     _m("the order's cap ignored", "core/legs.py",
-       "wish.quote if cap is None else min(wish.quote, cap)", "wish.quote", T_PROPERTIES),
+       "wish.book_quote, wish.quote if cap is None else cap)", "wish.book_quote)", T_PROPERTIES),
     _m("the day's notional ignored", "core/caps.py",
        "    if room.notional_day_quote is not None and (sold + bought) * factor > room.notional_day_quote:",
        "    if False:", T_PROPERTIES),
     _m("the cycle's turnover ignored", "core/caps.py",
        "    if max(sold, bought) > room.turnover_quote:", "    if False:", T_PROPERTIES),
     _m("the number of orders ignored", "core/legs.py",
-       "    return ordered[: room.orders],", "    return ordered,", T_PROPERTIES),
+       "len(wanted) > room.orders or ", "", T_PROPERTIES),
     _m("yesterday's orders forgotten too soon", "journal/state.py",
        "        recent = [sent for sent in self.sent if sent.at > now - DAY and",
        "        recent = [sent for sent in self.sent if sent.at > now - DAY / 24 and", T_USAGE),
@@ -176,7 +177,21 @@ MUTANTS: tuple[Mutant, ...] = (
        "        differing = run.expected.differing((leg.asset, leg.quote), balances)",
        '        differing = run.expected.differing((leg.asset, "USDT"), balances)', "service/test_direct.py"),
     _m("slippage not looked at", "core/legs.py",
-       "    if walk.slippage_bps > setting.max_slippage_bps:", "    if False:", T_PLANNER),
+       "    return min(wish.quote, wish.book_quote,", "    return min(wish.quote,", T_DEPTH),
+    _m("a book is walked past what it may cost", "core/depth.py",
+       "            taken = level.quantity if beyond <= ZERO else", "            taken = level.quantity if True else", T_DEPTH),
+    _m("a set of coins is passed over", "core/lots.py", "            if bound - SLACK >", "            if bound * 2 >", T_LOTS),
+    _m("whole lots are tried on one side only", "core/lattice.py",
+       "        over = ladder.up(centre) if under is None else ladder.above(under)",
+       "        over = ladder.up(centre) if under is None else None", T_LOTS),
+    _m("fewest orders are not preferred", "core/lots.py",
+       "        return (every, orders, sum(quotes, ZERO),", "        return (every, 0, ZERO,", T_LOTS),
+    _m("orders that help nobody who strays", "core/lots.py",
+       "        if key < self._key and astray < self._astray:", "        if key < self._key:", T_LOTS),
+    _m("the last order may pass its target by any amount", "core/ladder.py",
+       'PAST_TARGET_MAX = Decimal("0.45")', "PAST_TARGET_MAX = Decimal(9)", T_PROPERTIES),
+    _m("bands of small accounts are not widened", "core/bands.py",
+       "        above=frozen(np.maximum(widths, least_above)),", "        above=widths,", T_SMALL),
     # Back-tests.
     _m("a back-test forgets the fee", "backtest/account.py",
        "    fee = floor_to_step(EXACT.multiply(received, fee_rate), BALANCE_STEP)", "    fee = ZERO", T_ENGINE),

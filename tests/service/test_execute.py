@@ -186,9 +186,19 @@ def test_stale_plan_is_not_sent(tmp_path: Path) -> None:
     assert not house.wire.posts
 
 
-def test_leg_that_became_dear_is_denied_and_the_others_go_on(tmp_path: Path) -> None:
+def test_leg_that_became_dear_is_cut_to_what_its_book_still_takes(tmp_path: Path) -> None:
     house = House(tmp_path)
     thin = {"level_quote": Decimal(1)}
+    at_step(house, Step.PLANNED, lambda: house.exchange.market.change_spec("ethusdt", **thin))
+    house.cycle()
+    record = next(record for record in house.records if record.symbol == "ethusdt")
+    assert record.state.value == "filled" and record.sent_amount is not None
+    assert record.sent_amount < record.amount / 2
+
+
+def test_leg_that_no_book_takes_any_more_is_denied_and_the_others_go_on(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    thin = {"level_quote": Decimal("0.01")}
     at_step(house, Step.PLANNED, lambda: house.exchange.market.change_spec("ethusdt", **thin))
     house.cycle()
     states = {record.symbol: record.state.value for record in house.records}
