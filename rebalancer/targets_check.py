@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import Any
 
 from rebalancer.toml_text import printable, show
 
+ASSET = re.compile(r"[A-Z0-9]{1,20}")
 PLACES_MAX = 18  # decimals; sums of such percents stay exact, and no number is a screenful of zeros
 NOT_YET = "not yet supported; take it out"
 

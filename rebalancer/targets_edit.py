@@ -18,29 +18,55 @@ from tomlkit.items import InlineTable, Table
 from rebalancer.core.money import HUNDRED, ZERO, plain
 from rebalancer.core.targets import Targets
 from rebalancer.errors import ConfigError
-from rebalancer.targets_check import as_decimal, too_fine
-from rebalancer.targets_file import ASSET, ZERO_HINT, load_targets, parse_bytes
-from rebalancer.toml_text import loads, read_bytes, show
+from rebalancer.targets_check import ASSET, as_decimal, too_fine
+from rebalancer.targets_file import ZERO_HINT, load_targets, parse_bytes
+from rebalancer.toml_text import line_numbers, loads, read_bytes, show
 
 PREVIOUS_SUFFIX = ".previous"
 
 
-def set_weights(text: str, changes: Mapping[str, Decimal], leave: Collection[str], source: str) -> str:
+def set_weights(
+    text: str, changes: Mapping[str, Decimal], leave: Collection[str], source: str, *, sell: Collection[str] = ()
+) -> str:
     """Return the file's text with these weights set and these coins taken out; every other byte stays.
 
-    Raises ConfigError when the sum would not be 100, saying by how much.
+    Those to `sell` are taken out too and named in [exit]. Raises ConfigError when the sum would not be 100, saying by
+    how much.
     """
     before = loads(text, source)
     weights = before.get("weights")
     if not isinstance(weights, dict) or not weights:
         raise ConfigError(f"{source}: has no [weights] to edit; write the section by hand first")
-    _require_editable(changes, leave, weights, source)
-    wished = {asset: percent for asset, percent in {**weights, **changes}.items() if asset not in leave}
+    out = [*leave, *sell]
+    _require_editable(changes, out, weights, source)
+    wished = {asset: percent for asset, percent in {**weights, **changes}.items() if asset not in out}
     _require_hundred(wished, source)
-    after = _edited(text, changes, leave, source)
-    if loads(after, source) != {**before, "weights": wished}:
-        raise ConfigError(f"{source}: this layout cannot be edited here; change [weights] by hand")
+    after = _edited(text, changes, out, source)
+    leaving = before.get("exit", {})
+    new = [asset for asset in dict.fromkeys(sell) if asset not in leaving]
+    after = _with_exits(after, new, source)
+    exits = {"exit": {**leaving, **dict.fromkeys(new, True)}} if new else {}
+    if loads(after, source) != {**before, "weights": wished, **exits}:
+        raise ConfigError(f"{source}: this layout cannot be edited here; change [weights] and [exit] by hand")
     return after
+
+
+def _with_exits(text: str, coins: Collection[str], source: str) -> str:
+    """Return the text with coins named in [exit]: below its header, or in a new section at the end."""
+    if not coins:
+        return text
+    newline = "\r\n" if "\r\n" in text else "\n"
+    new = "".join(f"{coin} = true{newline}" for coin in coins)
+    lines = text.splitlines(keepends=True)
+    number = line_numbers(text).get(("exit",))
+    if number is None:
+        gap = "" if text.endswith("\n") else newline
+        return f"{text}{gap}{newline}[exit]{newline}{new}"
+    head = lines[number - 1]
+    if not head.lstrip().startswith("["):
+        raise ConfigError(f"{source}:{number}: [exit] is not written as one section; name {', '.join(coins)} by hand")
+    lines[number - 1] = head if head.endswith("\n") else head + newline
+    return "".join([*lines[:number], new, *lines[number:]])
 
 
 def _require_hundred(weights: Mapping[str, object], source: str) -> None:
@@ -78,7 +104,7 @@ def _require_editable(
         if not ASSET.fullmatch(asset):
             raise ConfigError(f"{asset}: an asset is capital letters and digits, such as BTC=40")
         if percent == ZERO:
-            raise ConfigError(f"{asset}=0: {ZERO_HINT} (`--leave {asset}` does that)")
+            raise ConfigError(f"{asset}=0: {ZERO_HINT} (`--exit {asset}` or `--leave {asset}`)")
         if not (percent.is_finite() and ZERO < percent <= HUNDRED):
             raise ConfigError(f"{asset}={show(percent)}: a weight is above 0 and at most 100 percent")
         if fine := too_fine(percent):

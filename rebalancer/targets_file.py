@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,7 @@ from cronsim import CronSim, CronSimError
 from rebalancer.core.canonical import canonical
 from rebalancer.core.money import HUNDRED, ZERO, plain
 from rebalancer.core.targets import (
+    COOLDOWN_MAX_H,
     BandPolicy,
     BandRule,
     Limits,
@@ -26,12 +27,12 @@ from rebalancer.core.targets import (
     Targets,
 )
 from rebalancer.errors import ConfigError
-from rebalancer.targets_check import NOT_YET, Check, as_decimal, near, too_fine, unknown_key
+from rebalancer.targets_check import ASSET, Check, as_decimal, near, too_fine, unknown_key
+from rebalancer.targets_coins import BAND_MAX, BAND_MIN, amounts_of, coins_to_leave, is_leaving, per_coin_bands
 from rebalancer.toml_text import decode, line_numbers, loads, read_bytes, show
 
 VERSION = 1
 QUOTE_MIN = Decimal(2)
-ASSET = re.compile(r"[A-Z0-9]{1,20}")
 SECTIONS = ("weights", "schedule", "bands", "limits", "orders", "exit", "keep", "external", "codes")
 TOP = ("version", "quote", *SECTIONS)
 KEYS: dict[str, tuple[str, ...]] = {
@@ -44,7 +45,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "orders": ("order_type", "route"),
 }  # fmt: skip
 ZERO_HINT = (
-    "a weight of 0 is refused: selling out ([exit]) is not yet supported; take the line out to leave the coin alone"
+    "a weight of 0 is refused: sell the coin completely with COIN = true in [exit], or take the line out to leave it "
+    "alone"
 )
 
 
@@ -74,18 +76,18 @@ def _parse(check: Check) -> Targets | None:
         if key not in TOP:
             check.wrong((key,), unknown_key(key, TOP))
     _version(check)
-    for name in ("exit", "keep", "external"):
-        if check.table(name):
-            check.wrong((name,), f"[{name}] is {NOT_YET}")
+    leaving = coins_to_leave(check)
     weights = _weights(check)
     quote = _quote(check, weights)
     codes = _codes(check)
     schedule, bands, limits = _schedule(check), _bands(check), _limits(check)
+    kept = amounts_of(check, "keep", (*weights, *leaving))
+    external = amounts_of(check, "external", tuple(weights))
     orders = _orders(check)
     if check.problems:
         return None
     digest = hashlib.sha256(canonical(data).encode()).hexdigest()
-    return Targets(quote, weights, digest, schedule, bands, limits, orders, codes)
+    return Targets(quote, weights, digest, schedule, bands, limits, orders, codes, leaving, kept, external)
 
 
 def _version(check: Check) -> None:
@@ -107,6 +109,8 @@ def _weights(check: Check) -> dict[str, Decimal]:
             hint = f"; write {asset.upper()}" if ASSET.fullmatch(asset.upper()) else ""
             check.wrong(("weights", asset), f"an asset is capital letters and digits{hint}")
         value = as_decimal(raw)
+        if value == ZERO and is_leaving(check, asset):
+            continue
         if value is None:
             hint = '; write BTC = 35, not "35 %"' if isinstance(raw, str) else ""
             check.wrong(("weights", asset), f"{show(raw)} should be a bare number of percent{hint}")
@@ -118,12 +122,16 @@ def _weights(check: Check) -> dict[str, Decimal]:
             check.wrong(("weights", asset), fine)
         else:
             made[asset] = value
-    total = sum(made.values(), ZERO)
-    if len(made) == len(table) and total != HUNDRED:
-        check.wrong(("weights",), f"weights sum to {plain(total)}, must be 100; {_difference(total, check)}")
-    if len(table) < 2:  # noqa: PLR2004  # the quote coin and one more
-        check.wrong(("weights",), "needs the quote coin and at least one other")
+    _sum(check, made, [asset for asset in table if asset in made or not is_leaving(check, asset)])
     return made
+
+
+def _sum(check: Check, made: Mapping[str, Decimal], listed: Sequence[str]) -> None:
+    total = sum(made.values(), ZERO)
+    if len(made) == len(listed) and total != HUNDRED:
+        check.wrong(("weights",), f"weights sum to {plain(total)}, must be 100; {_difference(total, check)}")
+    if len(listed) < 2:  # noqa: PLR2004  # the quote coin and one more
+        check.wrong(("weights",), "needs the quote coin and at least one other")
 
 
 def _difference(total: Decimal, check: Check) -> str:
@@ -149,14 +157,15 @@ def _quote(check: Check, weights: Mapping[str, Decimal]) -> str:
 
 def _codes(check: Check) -> dict[str, str]:
     weights = check.data.get("weights")
-    listed: Mapping[str, Any] = weights if isinstance(weights, dict) else {}
+    leaving = check.table("exit")
+    listed: Mapping[str, Any] = {**(weights if isinstance(weights, dict) else {}), **leaving}
     table = check.table("codes")
     made: dict[str, str] = {}
     for asset, code in table.items():
         if not isinstance(code, str) or not re.fullmatch(r"[a-z0-9]{1,20}", code):
             check.wrong(("codes", asset), f'{show(code)} should be HTX\'s code in small letters, such as "sonic"')
         elif asset not in listed:
-            check.wrong(("codes", asset), f"is not in [weights]{near(asset, listed)}")
+            check.wrong(("codes", asset), f"is not in [weights] or [exit]{near(asset, listed)}")
         elif code in made.values() or (code.upper() in listed and code.upper() not in table):
             check.wrong(("codes", asset), f'"{code}" already stands for another asset')
         else:
@@ -202,8 +211,7 @@ def _is_zone(name: str) -> bool:
 def _bands(check: Check) -> BandPolicy:
     default = BandPolicy()
     table = check.table("bands")
-    if table.get("per_coin", {}) != {}:
-        check.wrong(("bands", "per_coin"), NOT_YET)
+    per_coin = per_coin_bands(check, table.get("per_coin", {}))
     rule = BandRule(check.word("bands", "rule", default.rule.value, {each.value: True for each in BandRule}))
     ranges = {
         BandRule.THEORY: (Decimal("0.01"), Decimal(1), "for rule theory"),
@@ -214,12 +222,12 @@ def _bands(check: Check) -> BandPolicy:
     defaults = {BandRule.THEORY: default.k, BandRule.ABSOLUTE: Decimal(5)}
     low, high, unit = ranges[rule]
     k = check.number("bands", "k", defaults.get(rule, Decimal(20)), low, high, unit)
-    floor = check.number("bands", "floor", default.floor, Decimal("0.1"), 50, "points")
-    cap = check.number("bands", "cap", default.cap, Decimal("0.1"), 50, "points")
+    floor = check.number("bands", "floor", default.floor, BAND_MIN, BAND_MAX, "points")
+    cap = check.number("bands", "cap", default.cap, BAND_MIN, BAND_MAX, "points")
     if floor > cap:
         check.wrong(("bands", "floor"), f"floor {plain(floor)} is above cap {plain(cap)}")
     destination = check.number("bands", "destination", default.destination, 0, 1, "(0 target, 1 edge of the band)")
-    return BandPolicy(rule, k, floor, cap, destination)
+    return BandPolicy(rule, k, floor, cap, destination, per_coin)
 
 
 def _orders(check: Check) -> OrderPolicy:
@@ -231,8 +239,7 @@ def _orders(check: Check) -> OrderPolicy:
 
 def _limits(check: Check) -> Limits:
     default = Limits()
-    if "cooldown_h" in check.table("limits"):
-        check.wrong(("limits", "cooldown_h"), NOT_YET)
+    check.table("limits")
     number = check.number
     percent = "percent of the portfolio"
     cycle = number("limits", "max_turnover_per_cycle", default.max_turnover_per_cycle, Decimal("0.1"), 100, percent)
@@ -252,4 +259,5 @@ def _limits(check: Check) -> Limits:
         max_order_notional=number("limits", "max_order_notional", None, 1, huge, "in the quote coin"),
         max_orders_per_day=int(orders),
         max_slippage_bps=number("limits", "max_slippage_bps", default.max_slippage_bps, 1, 1000, "basis points"),
+        cooldown_h=number("limits", "cooldown_h", default.cooldown_h, 0, COOLDOWN_MAX_H, "hours"),
     )

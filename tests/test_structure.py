@@ -69,9 +69,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.core",
         "rebalancer.errors",
         "rebalancer.targets_check",
+        "rebalancer.targets_coins",
         "rebalancer.toml_text",
         "rebalancer.cron_trigger",
     ),
+    "rebalancer.targets_coins": ("rebalancer.core", "rebalancer.targets_check", "rebalancer.toml_text"),
     "rebalancer.targets_edit": (
         "rebalancer.core",
         "rebalancer.errors",

@@ -70,6 +70,29 @@ def test_leaving_a_coin_takes_its_line_out_and_no_other_byte(file: Written) -> N
     assert coin not in parse_targets(after, "f").weights
 
 
+@UNTIMED
+@given(written())
+def test_selling_a_coin_takes_its_line_out_and_names_it_whatever_the_layout(file: Written) -> None:
+    coin = next(each for each in file.weights if each != "USDT")
+    assume(len(file.weights) > 2)
+    cash = {"USDT": file.weights["USDT"] + file.weights[coin]}
+    after = set_weights(file.text, cash, [], "f", sell=[coin])
+    left = set_weights(file.text, cash, [coin], "f")
+    made = parse_targets(after, "f")
+    assert made.leaving == (coin,) and coin not in made.weights
+    assert after.startswith(left) and ("\r\n" in after) == ("\r\n" in file.text)
+    other = next(each for each in made.weights if each != "USDT")
+    if len(made.weights) > 2:
+        more = {"USDT": made.weights["USDT"] + made.weights[other]}
+        assert set(parse_targets(set_weights(after, more, [], "f", sell=[other]), "f").leaving) == {coin, other}
+
+
+@pytest.mark.parametrize("layout", ["exit.DOGE = true\n", "exit = { DOGE = true }\n"])
+def test_an_exit_that_is_not_written_as_a_section_is_left_to_the_owner(layout: str) -> None:
+    with pytest.raises(ConfigError, match=r"by hand"):
+        set_weights(layout + GOOD, changed(USDT="40"), [], "f", sell=["ETH"])
+
+
 def test_an_edit_that_changes_nothing_changes_nothing() -> None:
     text = (Path(__file__).parent.parent / "targets.toml").read_bytes().decode()
     assert set_weights(text, {}, (), "f") == text
@@ -82,7 +105,7 @@ def test_an_edit_that_changes_nothing_changes_nothing() -> None:
         (changed(BTC="59"), (), r"f: the weights would sum to 99, must be 100; give some coin 1 more in the same"),
         (changed(BTC="61"), (), r"f: the weights would sum to 101, must be 100; give some coin 1 less in the same"),
         ({}, ["BTC"], "the weights would sum to 40, must be 100; give some coin 60 more"),
-        (changed(BTC="0"), (), "BTC=0: a weight of 0 is refused: .*`--leave BTC` does that"),
+        (changed(BTC="0"), (), "BTC=0: a weight of 0 is refused: .*`--exit BTC` or `--leave BTC`"),
         (changed(BTC="-1"), (), "BTC=-1: a weight is above 0 and at most 100 percent"),
         (changed(BTC="NaN"), (), "BTC=NaN: a weight is above 0 and at most 100 percent"),
         (changed(BTC="1e999999"), (), r"BTC=1E\+999999: a weight is above 0 and at most 100 percent"),

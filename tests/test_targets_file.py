@@ -26,12 +26,25 @@ REFUSED: dict[str, tuple[str, str, int, tuple[str, ...]]] = {
     "misspelt key": ("", "[limits]\nmax_order_per_day = 3", 9, ("limits.max_order_per_day", "did you mean max_orders_per_day?")),
     "unknown key": ("", "[bands]\nzzz = 3", 9, ("bands.zzz: unknown key; known here: rule, k, floor",)),
     "unknown section": ("", "[schedul]", 8, ("schedul: unknown key (did you mean schedule?)",)),
-    "section of a part to come": ("", "[exit]\nDOGE = true", 8, ("[exit] is not yet supported; take it out",)),
-    "holdings to keep": ("", "[keep]\nBTC = 1", 8, ("[keep] is not yet supported",)),
-    "holdings elsewhere": ("", "[external]\nBTC = 1", 8, ("[external] is not yet supported",)),
-    "key of a part to come": ("", "[limits]\ncooldown_h = 4", 9, ("limits.cooldown_h: not yet supported; take it out",)),
-    "bands by coin": ("", "[bands.per_coin]\nBTC = 4", 8, ("bands.per_coin: not yet supported; take it out",)),
-    "bands by coin, no section": ("", "[bands]\nper_coin = 0", 9, ("bands.per_coin: not yet supported",)),
+    "exit that is no truth": ("", "[exit]\nDOGE = 1", 9, ("exit.DOGE: 1 should be true", "take the line out to leave it alone")),
+    "exit that is false": ("", "[exit]\nDOGE = false", 9, ("exit.DOGE: false should be true",)),
+    "exit of a coin with a weight": ("", "[exit]\nETH = true", 9, ("exit.ETH: has a weight of 25.5 too", "take one of the two lines out")),
+    "exit of the cash": ("", "[exit]\nUSDT = true", 9, ("exit.USDT: USDT is the cash",)),
+    "exit in small letters": ("", "[exit]\ndoge = true", 9, ("exit.doge: an asset is capital letters",)),
+    "kept coin that is not listed": ("", "[keep]\nDOGE = 1", 9, ("keep.DOGE: is not in [weights] or [exit]", "a coin that is not listed is never touched")),
+    "kept nothing": ("", "[keep]\nBTC = 0", 9, ("keep.BTC: 0 says nothing; take the line out",)),
+    "kept less than nothing": ("", "[keep]\nBTC = -1", 9, ("keep.BTC: -1 is outside 0 to",)),
+    "kept amount as text": ("", '[keep]\nBTC = "1"', 9, ('keep.BTC: "1" should be a bare number',)),
+    "kept amount too fine": ("", "[keep]\nBTC = 1e-19", 9, ("has more than 18 decimals",)),
+    "external coin that is not listed": ("", "[external]\nBTD = 1", 9, ("external.BTD: is not in [weights] (did you mean BTC?)",)),
+    "external coin that leaves": ("", "[exit]\nDOGE = true\n[external]\nDOGE = 1", 11, ("external.DOGE: is not in [weights]",)),
+    "cool-down of days": ("", "[limits]\ncooldown_h = 49", 9, ("limits.cooldown_h: 49 is outside 0 to 48 hours",)),
+    "cool-down before the trade": ("", "[limits]\ncooldown_h = -1", 9, ("-1 is outside 0 to 48 hours",)),
+    "band of a coin that is not listed": ("", "[bands.per_coin]\nBTD = 4", 9, ("bands.per_coin.BTD: is not in [weights] (did you mean BTC?)",)),
+    "band of a coin that leaves": ("", "[exit]\nDOGE = true\n[bands.per_coin]\nDOGE = 4", 11, ("bands.per_coin.DOGE: is not in [weights]",)),
+    "band of a coin as text": ("", '[bands.per_coin]\nBTC = "4"', 9, ('"4" should be a bare number, 0.1 to 50 points',)),
+    "band of a coin too wide": ("", "[bands.per_coin]\nBTC = 51", 9, ("51 should be a bare number, 0.1 to 50 points",)),
+    "bands by coin, no section": ("", "[bands]\nper_coin = 0", 9, ("bands.per_coin: should be a section",)),
     "word of a part to come": ("", '[orders]\norder_type = "ioc"', 9, ('"ioc" is not yet supported',)),
     "misspelt word": ("", '[bands]\nrule = "teory"', 9, ('"teory" should be one of theory', "did you mean theory?")),
     "word that is a list": ("", "[bands]\nrule = []", 9, ("bands.rule: a list should be one of theory",)),
@@ -52,7 +65,7 @@ REFUSED: dict[str, tuple[str, str, int, tuple[str, ...]]] = {
     "date": ("60", "2026-01-01", 5, ("2026-01-01 should be a bare number",)),
     "truth": ("60", "true", 5, ("true should be a bare number",)),
     "negative": ("60", "-60", 5, ("-60 is outside 0 to 100 percent",)),
-    "zero": ("60", "0", 5, ("a weight of 0 is refused", "take the line out to leave the coin alone")),
+    "zero": ("60", "0", 5, ("a weight of 0 is refused", "with COIN = true in [exit]", "take the line out to leave it alone")),
     "zero with an exponent": ("60", "0e-99999", 5, ("a weight of 0 is refused",)),
     "lower-case asset": ("BTC", "btc", 5, ("weights.btc: an asset is capital letters and digits; write BTC",)),
     "asset with control characters": ("BTC", r'"a\nb[31m"', 4, (r"weights.a\nb[31m: an asset is",)),
@@ -71,7 +84,7 @@ REFUSED: dict[str, tuple[str, str, int, tuple[str, ...]]] = {
     "quote in small letters": ("USDT", "usdt", 2, ('"usdt" should be the cash coin',)),
     "quote not among the weights": ('"USDT"', '"USDC"', 2, ("USDC must be listed in [weights] too, with at least 2 percent",)),
     "too little cash": ("60\nETH = 25.5\nUSDT = 14.5", "60\nETH = 38.5\nUSDT = 1.5", 7, ("1.5 is below 2 percent: cash pays for fees",)),
-    "code of no target": ("", '[codes]\nBTD = "b"', 9, ("codes.BTD: is not in [weights] (did you mean BTC?)",)),
+    "code of no target": ("", '[codes]\nBTD = "b"', 9, ("codes.BTD: is not in [weights] or [exit] (did you mean BTC?)",)),
     "code in capitals": ("", '[codes]\nBTC = "XBT"', 9, ('"XBT" should be HTX\'s code in small letters',)),
     "code that is another coin's": ("", '[codes]\nBTC = "eth"', 9, ('"eth" already stands for another asset',)),
     "code given twice": ("", '[codes]\nBTC = "x"\nETH = "x"', 10, ('"x" already stands for another asset',)),
@@ -114,6 +127,20 @@ def test_the_committed_file_is_in_order_and_shows_the_defaults() -> None:
     assert (made.schedule, made.bands, made.limits) == (Schedule(), BandPolicy(), Limits(**shown))
     assert dict(made.weights) == {"BTC": 35, "ETH": 25, "SOL": 10, "XRP": 10, "LINK": 5, "USDT": 15}
     assert (made.quote, made.codes) == ("USDT", {})
+
+
+def test_what_is_decided_about_single_coins_is_read_with_every_digit() -> None:
+    made = parse_targets(
+        GOOD.replace("[weights]", "[weights]\nDOGE = 0")
+        + "[exit]\nDOGE = true\nSHIB = true\n[keep]\nBTC = 0.500000000000000001\nDOGE = 7\nUSDT = 100\n"
+        + '[external]\nETH = 1.2\n[codes]\nSHIB = "shib2"\n[bands.per_coin]\nBTC = 4\n[limits]\ncooldown_h = 0.5\n',
+        "f",
+    )
+    assert (made.leaving, made.assets) == (("DOGE", "SHIB"), ("BTC", "ETH", "USDT", "DOGE", "SHIB"))
+    assert made.kept == {"BTC": Decimal("0.500000000000000001"), "DOGE": 7, "USDT": 100}
+    assert (made.external, made.bands.per_coin) == ({"ETH": Decimal("1.2")}, {"BTC": 4})
+    assert (made.limits.cooldown_h, made.codes) == (Decimal("0.5"), {"SHIB": "shib2"})
+    assert (made.fraction("DOGE"), sum(made.weights.values())) == (0, 100)
 
 
 def test_every_setting_of_the_targets_can_be_written_in_the_file() -> None:

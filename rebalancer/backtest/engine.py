@@ -17,13 +17,14 @@ from rebalancer.backtest.market import DAY, Market
 from rebalancer.backtest.result import Result, Trade
 from rebalancer.backtest.series import Series
 from rebalancer.backtest.setting import BacktestSetting
-from rebalancer.core.bands import band_widths
 from rebalancer.core.drift import FloatArray, drifts_of, frozen
 from rebalancer.core.model import Side, Usage
+from rebalancer.core.model import Trade as LastTrade
 from rebalancer.core.money import EXACT, ZERO, to_float
 from rebalancer.core.plan import Leg
 from rebalancer.core.planner import make_plan
 from rebalancer.core.targets import Limits, Targets
+from rebalancer.core.valuation import owner_bands
 
 NOISE = 1e-9  # of NAV: between this float64 test and the planner's own
 BLOCK_MIN, BLOCK_MAX = 16, 512  # closes looked at together; doubled while nothing happens
@@ -42,16 +43,19 @@ def run_backtest(
 
     Raises ConfigError when the series lacks a target coin.
     """
-    return _Walk(Market(series, targets, setting), targets, setting).run(progress)
+    # The account is made of its weights alone: what an owner keeps, has elsewhere or sells is of another account.
+    plain = replace(targets.with_leaving(()), kept={}, external={})
+    return _Walk(Market(series, plain, setting), plain, setting).run(progress)
 
 
 def uncapped(targets: Targets) -> Targets:
-    """Return the targets with the limits on turnover, notional and number of orders lifted."""
+    """Return the targets with the limits on turnover, notional, number of orders and cool-downs lifted."""
     limits = Limits(
         max_turnover_per_cycle=NO_LIMIT,
         max_turnover_per_day=NO_LIMIT,
         max_orders_per_day=int(NO_LIMIT),
         max_slippage_bps=targets.limits.max_slippage_bps,
+        cooldown_h=ZERO,
     )
     return replace(targets, limits=limits)
 
@@ -74,6 +78,7 @@ class _Past:
     passed_at: int | None = None  # index of the last close whose data passed the guards
     nav_quote: Decimal | None = None  # of that close; None while the balances are as they were then
     sent: list[_Sent] = field(default_factory=list)
+    traded: dict[str, LastTrade] = field(default_factory=dict)  # by asset
 
 
 class _Walk:
@@ -90,7 +95,7 @@ class _Walk:
         self.trades: list[Trade] = []
         n_times = len(market.times)
         # The planner may act on what lies nearer than its band, but on nothing nearer than half of its target.
-        self.quiet = np.minimum(band_widths(self.fractions, targets.bands), self.fractions / 2) - NOISE
+        self.quiet = np.minimum(owner_bands(targets), self.fractions / 2) - NOISE
         self.drift = np.empty_like(self.closes)
         self.nav, self.fee, self.spread, self.turnover = (np.zeros(n_times) for _ in range(4))
         self.orders, self.denied = (np.zeros(n_times, dtype=np.int64) for _ in range(2))
@@ -169,6 +174,8 @@ class _Walk:
             account.apply(trade, self.held)
             self.trades.append(trade)
             self.past.sent.append(_Sent(at, leg.side, leg.notional_quote, leg.direct is not None))
+            for asset, side in ((leg.spent, Side.SELL), (leg.received, Side.BUY)):
+                self.past.traded[asset] = LastTrade(self.market.times[at], side, rest=leg.capped)
             self.fee[at] += float(account.fee_value(trade, prices))
             self.spread[at] += float(account.spread_value(trade, prices))
         self.orders[at] = len(legs)
@@ -189,6 +196,7 @@ class _Walk:
             direct_quote=sum((s.notional_quote for s in sent if s.direct), ZERO),
             orders=len(self.past.sent),
             has_traded=True,
+            trades=self.past.traded,
         )
         return self._with_last_look(usage, at) if self.setting.guards else usage
 

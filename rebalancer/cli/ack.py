@@ -1,4 +1,4 @@
-"""`rebalancer ack`: the owner's answer to a halt, or to an order that only the owner can judge."""
+"""`rebalancer ack`: the owner's answer to a halt, an order that only the owner can judge, or a plan beyond the cap."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import click
 
+from rebalancer.cli.allow import Leave, allow
 from rebalancer.cli.context import load_settings
 from rebalancer.cli.terminal import heading, lines_of
 from rebalancer.core.money import parse_decimal, plain
@@ -51,20 +52,29 @@ def _amount(_ctx: click.Context, _param: click.Parameter, text: str | None) -> D
 @click.command(
     epilog="\b\nExamples:\n  rebalancer ack 118\n  rebalancer ack manual-20260301T1200Z-a1/2 --outcome absent\n"
     "  rebalancer ack manual-20260301T1200Z-a1/2 --outcome filled \\\n"
-    "      --quantity 0.0121 --quote 581.17"
+    "      --quantity 0.0121 --quote 581.17\n  rebalancer ack manual-20260301T1200Z-a1 --up-to 8000"
 )
 @click.argument("what")
 @click.option("--outcome", type=click.Choice(list(OUTCOMES)), help="What became of the order.")
 @click.option("--quantity", callback=_amount, help="Filled: how much of the coin was bought or sold, before fees.")
 @click.option("--quote", callback=_amount, help="Filled: how much of the quote coin was paid or got, before fees.")
+@click.option("--up-to", "up_to", callback=_amount, help="A plan: the turnover that you allow, in the quote coin.")
 @click.option("--reason", default="", help="Kept in the journal: what you looked at.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(
-    *, what: str, outcome: str | None, quantity: Decimal | None, quote: Decimal | None, reason: str, yes: bool
+    *,
+    what: str,
+    outcome: str | None,
+    quantity: Decimal | None,
+    quote: Decimal | None,
+    up_to: Decimal | None,
+    reason: str,
+    yes: bool,
 ) -> None:
-    """Answer WHAT: the number of a halt, or RUN/NUMBER of a quarantined order, as `status` shows them.
+    """Answer WHAT: the number of a halt, RUN/NUMBER of a quarantined order, or a run whose plan asks for your leave.
 
-    An order that was filled, wholly or in part, needs --quantity and --quote, as the exchange's order page shows them.
+    `status` shows the first two. An order that was filled, wholly or in part, needs --quantity and --quote, as the
+    exchange's order page shows them; a plan needs --up-to.
     """
     settings = load_settings()
     path = settings.paths.journal(settings.venue_kind)
@@ -75,6 +85,8 @@ def command(
     with hold_lock(settings.paths.lock), Journal.open(path, SystemClock()) as journal:
         if what.isdecimal():
             _answer_halt(journal, int(what), who, yes=yes)
+        elif "/" not in what:
+            allow(journal, settings.paths.targets, Leave(what, up_to, who), yes=yes)
         else:
             record = _waiting(journal, what)
             word = _word(what, outcome, quantity, quote)

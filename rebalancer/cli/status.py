@@ -82,6 +82,9 @@ def status_document(settings: Settings, journal: Journal, clock: SystemClock) ->
              "since": r.changed_at, "text": r.text}
             for r in state.unresolved
         ],
+        "allowed": None
+        if state.approval is None
+        else {"up_to_quote": plain(state.approval.up_to_quote), "left_quote": plain(state.approval.left_quote)},
         "last_run": runs[0].document() if runs else None,
         "nav_quote": None if state.nav_validated_quote is None else plain(state.nav_validated_quote),
         "books": None if state.books is None else books_document(state.books),
@@ -103,6 +106,9 @@ def _text(document: dict[str, Any], books: Books | None, *, has_key: bool) -> st
     traded = f", {Decimal(day['notional_quote']):,.2f} {quote}" if day["orders"] else ""
     lines.append(f"24 hours  {day['orders']} order(s){traded}")
     lines += _books(books, quote)
+    if document["allowed"]:
+        left, up_to = (f"{Decimal(document['allowed'][name]):,.2f}" for name in ("left_quote", "up_to_quote"))
+        lines.append(f"allowed   {left} of {up_to} {quote} are left for the weights that you allowed")
     if not (document["paused"] or document["halts"] or document["unresolved"]):
         lines.append("open      nothing is open")
     lines += lines_of(_next(document, has_key=has_key), first="next      ", later=" " * 10)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,13 @@ def show(*, as_json: bool) -> None:
     for name, section in _settings(targets).items():
         click.echo(f"[{name}]")
         for key, value in section.items():
-            click.echo(f"  {key:<24}{'-' if value is None else value}")
+            click.echo(f"  {key:<24}{_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {part}" for key, part in value.items()) or "-"
+    return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _settings(targets: Targets) -> dict[str, dict[str, Any]]:
@@ -62,7 +68,13 @@ def _settings(targets: Targets) -> dict[str, dict[str, Any]]:
         name: {field.name: jsonable(getattr(section, field.name)) for field in fields(section)}
         for name, section in sections.items()
     }
-    return made | ({"codes": dict(targets.codes)} if targets.codes else {})
+    coins = {
+        "codes": dict(targets.codes),
+        "exit": dict.fromkeys(targets.leaving, True),
+        "keep": jsonable(targets.kept),
+        "external": jsonable(targets.external),
+    }
+    return made | {name: section for name, section in coins.items() if section}
 
 
 def _document(path: Path, targets: Targets) -> dict[str, Any]:
@@ -106,24 +118,38 @@ def diff_(*, against: Path | None) -> None:
 @command.command(
     name="set",
     short_help="Change weights; shows the trades and the cost first.",
-    epilog="\b\nExamples:\n  rebalancer targets set BTC=40 USDT=10\n  rebalancer targets set ETH=30 --leave SOL",
+    epilog="\b\nExamples:\n  rebalancer targets set BTC=40 USDT=10\n  rebalancer targets set ETH=30 --leave SOL\n"
+    "  rebalancer targets set ETH=30 --exit SOL",
 )
 @click.argument("weights", nargs=-1, metavar="ASSET=PERCENT...")
+@click.option("--exit", "sell", multiple=True, metavar="ASSET", help="Take a coin out and sell it completely.")
 @click.option("--leave", multiple=True, metavar="ASSET", help="Take a coin out of the targets and leave it alone.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; needs --yes.")
-def set_(*, weights: tuple[str, ...], leave: tuple[str, ...], yes: bool, no_preview: bool, as_json: bool) -> int:
-    """Change weights: shows the trades and the cost first, keeps comments, order and the version before."""
-    if not weights and not leave:
-        raise click.UsageError("name at least one ASSET=PERCENT, or --leave ASSET")
+def set_(
+    *,
+    weights: tuple[str, ...],
+    sell: tuple[str, ...],
+    leave: tuple[str, ...],
+    yes: bool,
+    no_preview: bool,
+    as_json: bool,
+) -> int:
+    """Change weights: shows the trades and the cost first, keeps comments, order and the version before.
+
+    A weight of 0 is a question: sell the coin completely (--exit), or leave it alone (--leave)?
+    """
+    if not weights and not leave and not sell:
+        raise click.UsageError("name at least one ASSET=PERCENT, --exit ASSET or --leave ASSET")
     if as_json and not yes:
         raise click.UsageError("--json cannot ask; add --yes")
     settings = load_settings()
     path = settings.paths.targets
     load_targets(path)  # a file with mistakes is mended by hand first
     before = _text_of(path)
-    after = set_weights(before, _changes(weights), [asset.upper() for asset in leave], str(path))
+    edit = _wished(weights, sell, leave, ask=not yes)
+    after = set_weights(before, edit.weights, edit.leave, str(path), sell=edit.sell)
     targets = parse_targets(after, str(path))
     changes = diff(before, after, f"{path} (new)", f"{path} (now)")
     if not as_json:
@@ -152,6 +178,33 @@ def set_(*, weights: tuple[str, ...], leave: tuple[str, ...], yes: bool, no_prev
 def _text_of(path: Path) -> str:
     """Return a file's text with its own line ends, which an edit must keep."""
     return decode(read_bytes(path), str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """What the owner wants changed: weights, coins to sell completely and coins to leave alone."""
+
+    weights: dict[str, Decimal]
+    sell: list[str]
+    leave: list[str]
+
+
+def _wished(weights: tuple[str, ...], sell: tuple[str, ...], leave: tuple[str, ...], *, ask: bool) -> _Edit:
+    """Return the edit; what a weight of 0 means is asked, or a UsageError where nobody can be asked."""
+    made = _Edit(_changes(weights), [asset.upper() for asset in sell], [asset.upper() for asset in leave])
+    for asset in [asset for asset, percent in made.weights.items() if percent == 0]:
+        del made.weights[asset]
+        if asset in made.sell or asset in made.leave:
+            continue
+        if not ask:
+            raise click.UsageError(f"{asset}=0: say `--exit {asset}` to sell it completely, or `--leave {asset}`")
+        question = f"{asset}=0: sell it completely, or leave it alone?"
+        word = click.prompt(question, type=click.Choice(["sell", "leave"]))
+        (made.sell if word == "sell" else made.leave).append(asset)
+    both = set(made.sell) & set(made.leave)
+    if both:
+        raise click.UsageError(f"{', '.join(sorted(both))}: to be sold and left alone; choose one")
+    return made
 
 
 def _changes(weights: tuple[str, ...]) -> dict[str, Decimal]:

@@ -28,11 +28,16 @@ class Room:
     orders: int
 
 
+def nav_known(usage: Usage, nav_quote: Decimal) -> Decimal:
+    """Return what percents are of: the NAV at the exchange, but no more than it was when it last passed the guards."""
+    return nav_quote if usage.nav_validated_quote is None else min(nav_quote, usage.nav_validated_quote)
+
+
 def room_left(limits: Limits, usage: Usage, nav_quote: Decimal) -> Room:
-    """Return what is left of every limit; never below zero."""
-    cycle = limits.max_turnover_per_cycle / HUNDRED * nav_quote
-    nav_known = min(nav_quote, usage.nav_validated_quote) if usage.nav_validated_quote is not None else nav_quote
-    day = limits.max_turnover_per_day / HUNDRED * nav_known - usage.turnover_quote
+    """Return what is left of every limit, never below zero; `nav_quote` is of what is at the exchange."""
+    known = nav_known(usage, nav_quote)
+    cycle = limits.max_turnover_per_cycle / HUNDRED * known
+    day = limits.max_turnover_per_day / HUNDRED * known - usage.turnover_quote
     binding_day = day < cycle
     notional = None
     if limits.max_notional_per_day is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rebalancer.core.drift import FloatArray, frozen, outside_band
+from rebalancer.core.drift import BoolArray, FloatArray, frozen, outside_band
 
 TINY = 1e-12  # of NAV: below any exchange's smallest step
 
@@ -23,13 +23,15 @@ def wished_moves(
     buyable: FloatArray,
     full: bool,
     edge_margin: float,
+    leaving: BoolArray,
 ) -> FloatArray:
     """Return the weight each asset should gain (negative: lose); all zeros when nothing is outside its band.
 
     `aims` is how far from its target each asset should stop; it stays `edge_margin` inside the edge of the band, so
     that the fee of the trade itself does not leave the asset outside. With `full`, every asset goes to its target.
     `sellable` and `buyable` are the most that each asset can lose or gain, as weights; where that binds, others on
-    the same side of their targets take over, and where there are none, all do less.
+    the same side of their targets take over, and where there are none, all do less. What is `leaving` is sold
+    whatever the others may take: cash takes the rest of it, past its own target if need be.
     """
     outside = np.abs(drift) > TINY if full else outside_band(drift, bands)
     aim = np.zeros_like(drift) if full else np.minimum(aims, np.maximum(bands - edge_margin, 0))
@@ -39,7 +41,9 @@ def wished_moves(
     if not np.any(moves):
         return frozen(moves)
     moves = _balanced(moves, drift, cash, reach)
-    return frozen(_shrunk_to_funds(moves))
+    left_over = max(0.0, -float(moves.sum()))
+    moves[cash] += min(left_over, -float(moves[leaving & (moves < 0)].sum()))
+    return frozen(_shrunk_to_funds(moves, leaving))
 
 
 def _balanced(moves: FloatArray, drift: FloatArray, cash: int, reach: FloatArray) -> FloatArray:
@@ -59,15 +63,20 @@ def _balanced(moves: FloatArray, drift: FloatArray, cash: int, reach: FloatArray
     return moved
 
 
-def _shrunk_to_funds(moves: FloatArray) -> FloatArray:
-    """Scale down the side that has no counterpart, which happens only when some asset may not move."""
+def _shrunk_to_funds(moves: FloatArray, leaving: BoolArray) -> FloatArray:
+    """Scale down the side that has no counterpart, which happens only when some asset may not move.
+
+    What leaves is not scaled: cash took its part of what it brings.
+    """
     gained, lost = float(moves[moves > 0].sum()), float(-moves[moves < 0].sum())
     matched = min(gained, lost)
     if max(gained, lost) - matched <= TINY * len(moves):
         return moves
+    firm = float(-moves[leaving].sum())
     shrunk: FloatArray = np.where(
         moves > 0,
         moves * (matched / gained if gained else 0.0),
-        moves * (matched / lost if lost else 0.0),
+        moves * (max(0.0, matched - firm) / (lost - firm) if lost > firm else 0.0),
     )
+    shrunk[leaving] = moves[leaving]
     return shrunk

@@ -5,8 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from rebalancer.core.depth import Walk
+from rebalancer.core.holdings import lacks_its_keep
 from rebalancer.core.ladder import Ladder
+from rebalancer.core.leaving import can_be_sold_now, is_gone
 from rebalancer.core.model import MarketRules, Side, Snapshot
+from rebalancer.core.money import plain
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger, Why
 from rebalancer.core.sizing import MIN_NOTIONAL_MARGIN
@@ -29,6 +32,14 @@ def percent(fraction: float) -> str:
 def why(valuation: Valuation, index: int, asset: str, side: Side, trigger: Trigger, *, outside: bool) -> Reason:
     """Return why a leg is wished."""
     weight, target = percent(valuation.weights[index]), percent(valuation.targets[index])
+    if trigger is Trigger.CASH_FLOW:
+        if side is Side.BUY:
+            text = (
+                f"money came in: {asset} is among the lightest ({weight} of {target}), so it is bought; nothing is sold"
+            )
+            return Reason(Why.DEPOSIT, text)
+        text = f"money went out: {asset} is among the heaviest ({weight} of {target}), so it refills the cash, no more"
+        return Reason(Why.WITHDRAWAL, text)
     if trigger in _BY_TRIGGER:
         code, text = _BY_TRIGGER[trigger]
         return Reason(code, f"{text} {target} from {weight}")
@@ -40,6 +51,17 @@ def why(valuation: Valuation, index: int, asset: str, side: Side, trigger: Trigg
     if side is Side.SELL:
         return Reason(Why.FUNDS_BUYS, f"{asset} is above its target {target} ({weight}), so it pays for the buys")
     return Reason(Why.TAKES_PROCEEDS, f"{asset} is below its target {target} ({weight}), so it takes the proceeds")
+
+
+def leaves(asset: str) -> Reason:
+    """Return why a coin that the owner wants to be rid of is sold."""
+    return Reason(Why.EXIT, f"{asset} is to be sold completely ([exit])")
+
+
+def gone(asset: str) -> Reason:
+    """Return why a coin that was to be sold completely is not traded any more."""
+    text = f"{asset} is sold: what is left of it, if anything, is too little for an order; take it out of [exit]"
+    return Reason(Skip.GONE, text)
 
 
 def capped(reason: Reason, notional_quote: Decimal, wished_quote: Decimal, quote: str) -> Reason:
@@ -84,11 +106,17 @@ def no_depth(rules: MarketRules, walk: Walk, max_slippage_bps: Decimal) -> Reaso
     return Reason(Skip.SLIPPAGE, text)
 
 
-def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot) -> Reason:
+def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot, trigger: Trigger) -> Reason:
     """Return why an asset that nobody wished to trade stays, and what would make it act."""
     asset = targets.assets[index]
     low, high = _edges(valuation, index)
     outside = abs(valuation.drift[index]) > valuation.bands[index]
+    if outside and lacks_its_keep(targets, snapshot.balances[asset]):
+        held, kept = snapshot.balances[asset].total, targets.kept[asset]
+        text = (
+            f"less is held ({plain(held)}) than [keep] says ({plain(kept)}): {asset} is not bought up to it, lower that"
+        )
+        return Reason(Skip.KEEP_NOT_HELD, text)
     if asset == targets.quote:
         text = f"cash moves by the other legs; {_acts(low, high)}"
         return Reason(Skip.CASH_BALANCES if outside else Skip.INSIDE_BAND, text)
@@ -96,14 +124,38 @@ def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot
     if rules is None or not rules.tradable:
         name = rules.symbol if rules is not None else f"{asset}/{targets.quote}"
         return Reason(Skip.NOT_TRADABLE, f"HTX does not take orders for {name} now")
+    if asset in targets.leaving:
+        return _leaves_later(snapshot, targets, asset, valuation.prices[asset], trigger)
+    if outside and trigger is Trigger.CASH_FLOW:
+        return Reason(Skip.CASH_FLOW_FIRST, "outside its band; the money that came or went is served first")
     if outside:
         return Reason(Skip.NO_COUNTERPART, "outside its band, but nothing that may trade stands on the other side")
     return Reason(Skip.INSIDE_BAND, f"inside its band; {_acts(low, high)}")
 
 
+def _leaves_later(snapshot: Snapshot, targets: Targets, asset: str, price: Decimal, trigger: Trigger) -> Reason:
+    if is_gone(snapshot, targets, asset, price):
+        return gone(asset)
+    if not can_be_sold_now(snapshot, targets, asset, price):
+        text = f"{asset} is to be sold completely ([exit]), but too little of it is free: the rest is locked or kept"
+        return Reason(Skip.NO_FREE_BALANCE, text)
+    if trigger is Trigger.CASH_FLOW:
+        text = "to be sold completely ([exit]); the money that came or went is served first"
+        return Reason(Skip.CASH_FLOW_FIRST, text)
+    return Reason(Skip.NO_COUNTERPART, "to be sold completely ([exit]), once this plan is not refused")
+
+
 def not_counted(asset: str) -> Reason:
     """Return why an asset beside the targets is left alone."""
     return Reason(Skip.NOT_COUNTED, f"{asset} is held but not in the targets: left alone and not counted")
+
+
+def cash_lacks_its_keep(targets: Targets, held: Decimal) -> Denial:
+    """Return the denial of an account with less cash than the owner wants untouched: no trade may mend that."""
+    quote = targets.quote
+    limit, value = plain(targets.kept[quote]), plain(held)
+    text = f"the account holds {value} {quote}, less than [keep] says ({limit}): lower that, or add to it"
+    return Denial(Deny.CASH_BELOW_KEEP, text, quote, limit, value)
 
 
 def worthless(targets: Targets) -> Denial:

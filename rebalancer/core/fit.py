@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core.caps import room_left
+from rebalancer.core.caps import nav_known, room_left
 from rebalancer.core.choice import CASH_SHARE
 from rebalancer.core.depth import size_within
 from rebalancer.core.model import Book, MarketRules, Side, Usage
@@ -46,15 +46,15 @@ def clip_to_limits(
     sells and buys at once; the day's sums are in `usage`.
     """
     room = room_left(limits, usage, nav_quote)
-    nav_known = min(nav_quote, usage.nav_validated_quote or nav_quote)
+    known = nav_known(usage, nav_quote)
     used = usage.sold_quote if leg.side is Side.SELL else usage.bought_quote
     if leg.direct is not None:
         used = usage.turnover_quote
     bounds = [
         (Deny.NOTIONAL_ORDER, limits.max_order_notional),
         (Deny.NOTIONAL_DAY, room.notional_day_quote),
-        (Deny.TURNOVER_CYCLE, limits.max_turnover_per_cycle / HUNDRED * nav_quote - spent_quote),
-        (Deny.TURNOVER_DAY, limits.max_turnover_per_day / HUNDRED * nav_known - used),
+        (Deny.TURNOVER_CYCLE, limits.max_turnover_per_cycle / HUNDRED * known - spent_quote),
+        (Deny.TURNOVER_DAY, limits.max_turnover_per_day / HUNDRED * known - used),
     ]
     if room.orders <= 0:
         return _denied(Deny.ORDERS_DAY, leg, str(limits.max_orders_per_day), str(usage.orders))

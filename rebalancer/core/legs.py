@@ -41,6 +41,7 @@ class Wish:
     ladder: Ladder
     strays: bool  # the plan is made for its sake
     why: Reason
+    leaves: bool = False  # sold completely: no rest may be too small to be sold later
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,15 @@ def cut_to_size(wishes: Sequence[Wish], setting: Setting) -> Outcome:
     """Return the best orders for the wishes, within every limit, book and balance."""
     outcome = Outcome()
     amounts: Mapping[str, Decimal] = {wish.asset: wish.quote for wish in wishes}
-    sizes = _best(wishes, amounts, Purse(setting.cash_free), setting)
+    sizes = _best([_all_or_nothing(wish) for wish in wishes], amounts, Purse(setting.cash_free), setting)
     outcome.dropped = {
         w.asset: explain.too_small(w.quote, w.ladder, w.rules) for w in wishes if w.quote and w.asset not in sizes
     }
     wanted = [replace(w, quote=w.ladder.quote(sizes[w.asset])) for w in wishes if w.asset in sizes]
     amounts, outcome.limited = _within_limits(wanted, setting.room)
     if outcome.limited:
-        sizes = _best(_on_shorter_ladders(wanted, setting.room), amounts, _purse(setting), setting)
+        parts = [_in_parts(wish, amounts[wish.asset]) for wish in wanted]
+        sizes = _best(_on_shorter_ladders(parts, setting.room), amounts, _purse(setting), setting)
         dropped = {
             w.asset: explain.waits(amounts[w.asset], w.quote, w.ladder, w.rules) for w in wanted if w.asset not in sizes
         }
@@ -124,6 +126,23 @@ def _on_shorter_ladders(wanted: Sequence[Wish], room: Room) -> list[Wish]:
     """Return the wishes of which something can be placed, with no size above what their limits leave."""
     ladders = {wish.asset: wish.ladder.cut_to(_clipped(wish, room)) for wish in wanted}
     return [replace(wish, ladder=ladder) for wish in wanted if (ladder := ladders[wish.asset]) is not None]
+
+
+def _all_or_nothing(wish: Wish) -> Wish:
+    """Return the wish with the one size of a coin that leaves, where nothing limits it."""
+    return replace(wish, ladder=replace(wish.ladder, low=wish.ladder.high)) if wish.leaves else wish
+
+
+def _in_parts(wish: Wish, amount: Decimal) -> Wish:
+    """Return the wish of a coin that leaves with sizes that leave a rest which is an order of its own.
+
+    Where the whole is too little for two orders there is no such part, and as much as may be goes.
+    """
+    most = wish.quote - wish.ladder.low_quote
+    if not wish.leaves or amount >= wish.quote or most < wish.ladder.low_quote:
+        return wish
+    ladder = wish.ladder.cut_to(most)
+    return wish if ladder is None else replace(wish, ladder=ladder)
 
 
 def _clipped(wish: Wish, room: Room) -> Decimal:

@@ -264,6 +264,15 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Trade:
+    """The last order of one coin that traded; `rest` when limits or the book left part of its wish for later."""
+
+    at: datetime
+    side: Side
+    rest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What the last 24 hours already took of the daily limits, and what is known of the account's past."""
 
@@ -276,6 +285,9 @@ class Usage:
     has_traded: bool = False  # a leg was filled before on this journal
     targets_changed: bool = False  # since the last executed plan
     amount_precision_symbols: frozenset[str] = field(default_factory=frozenset)  # buys cut at the lot's decimals
+    trades: Mapping[str, Trade] = field(default_factory=dict)  # by asset, the last one
+    flows: Mapping[str, Decimal] = field(default_factory=dict)  # by asset, what others moved and no plan served yet
+    acked_quote: Decimal | None = None  # of turnover: left of what the owner allowed these targets; None: nothing asked
 
     @property
     def notional_quote(self) -> Decimal:

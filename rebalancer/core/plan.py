@@ -47,6 +47,8 @@ class AssetLine:
     state: AssetState
     decision: Decision
     reason: Reason
+    kept: Decimal = ZERO  # of `free` and `locked`: neither counted nor sold
+    external: Decimal = ZERO  # held elsewhere: counted, never traded
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The plan in sums. Turnover is max(sold, bought) / NAV at the decision mid, cash left out."""
+    """The plan in sums. Turnover is max(sold, bought) / NAV at the exchange at the decision mid, cash left out."""
 
     turnover: Decimal
     notional_quote: Decimal
@@ -134,7 +136,9 @@ class Totals:
 class Plan:
     """A pure function's answer to a snapshot and targets. With a denial of the whole plan there are no legs.
 
-    Without a price for every target asset there is no NAV: `nav_quote` and `totals` are None, `assets` is empty.
+    Without a price for every target asset there is no NAV: both NAVs and `totals` are None, `assets` is empty.
+    `nav_here_quote` is the part of `nav_quote` that is at the exchange. `warnings` stop nothing: what a live cycle
+    would refuse and a dry run only says.
     """
 
     taken_at: datetime
@@ -142,6 +146,7 @@ class Plan:
     quote: str
     targets_digest: str
     nav_quote: Decimal | None
+    nav_here_quote: Decimal | None
     trigger: Trigger
     assets: tuple[AssetLine, ...]
     legs: tuple[Leg, ...]  # in the order of sending: sells first
@@ -149,6 +154,7 @@ class Plan:
     denials: tuple[Denial, ...]
     totals: Totals | None
     notes: tuple[str, ...] = ()  # what the owner should know and nothing was refused for
+    warnings: tuple[Denial, ...] = ()
 
     @property
     def saves_quote(self) -> Decimal:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 
 from rebalancer.core import explain
+from rebalancer.core.approval import approve
 from rebalancer.core.caps import denials_of, missing_live_limits, room_left
 from rebalancer.core.direct import Routed
 from rebalancer.core.drift import drift_of, frozen, outside_band, weights_of
+from rebalancer.core.flows import moved_the_cash
 from rebalancer.core.guards import check_snapshot
+from rebalancer.core.holdings import lacks_its_keep
+from rebalancer.core.leaving import is_gone, still_held
 from rebalancer.core.leg_order import legs_of, why_cut
 from rebalancer.core.legs import Cut, Outcome
 from rebalancer.core.model import Side, Snapshot, Usage
@@ -21,6 +26,8 @@ from rebalancer.core.settled import decide_routed
 from rebalancer.core.targets import Targets
 from rebalancer.core.valuation import Valuation, value_of
 
+# Reasons to stay that are also said among the skips: something is to be done, and is not.
+_SAID = {Skip.NOT_TRADABLE, Skip.NO_COUNTERPART, Skip.CASH_FLOW_FIRST, Skip.GONE, Skip.KEEP_NOT_HELD}
 WEIGHT_STEP = Decimal("0.000001")
 
 
@@ -32,36 +39,86 @@ def make_plan(
     forced: bool = False,
     live: bool = False,
     denied: tuple[Denial, ...] = (),
+    name: str = "",
 ) -> Plan:
     """Decide what to trade. With a denial of the data or of every limit there are no legs.
 
-    `forced` brings every asset to its target, inside its band or not. `denied` is what the caller already refuses.
+    `forced` brings every asset to its target, inside its band or not. `denied` is what the caller already refuses,
+    `name` is what the owner may call this plan.
     """
     assert snapshot.quote == targets.quote, (snapshot.quote, targets.quote)
+    wanted = targets.with_leaving(still_held(snapshot, targets))
+    plan = _plan(snapshot, wanted, usage, forced=forced, live=live, denied=denied, name=name)
+    return _with_gone(plan, snapshot, [asset for asset in targets.leaving if asset not in wanted.leaving])
+
+
+def _plan(
+    snapshot: Snapshot,
+    targets: Targets,
+    usage: Usage,
+    *,
+    forced: bool,
+    live: bool,
+    denied: tuple[Denial, ...],
+    name: str,
+) -> Plan:
     denials = denied + check_snapshot(snapshot, targets, usage.mids)
     if live:
         denials += missing_live_limits(targets.limits)
+    cash = snapshot.balances.get(targets.quote)
+    if cash is not None and lacks_its_keep(targets, cash):
+        denials += (explain.cash_lacks_its_keep(targets, cash.total),)
     valuation = value_of(snapshot, targets)
     if valuation is None:
         return _refused(snapshot, targets, denials)
-    room = room_left(targets.limits, usage, valuation.nav_quote)
-    trigger = _trigger(valuation, usage, forced=forced)
+    trigger = _trigger(snapshot, targets, valuation, usage, forced=forced)
+    room = room_left(targets.limits, usage, valuation.nav_here_quote)
+    room, asked = approve(snapshot, targets, usage, valuation, trigger, room, name)
+    asked = () if denials else asked  # an amount is asked for on data that can be trusted
+    denials += asked if live else ()
     if trigger is not Trigger.NONE:
         denials += denials_of(room, targets.limits, usage)
     if denials or trigger is Trigger.NONE:
-        return _assemble(snapshot, targets, valuation, trigger, Outcome(), denials, Routed(()))
-    outcome, routed = decide_routed(snapshot, targets, usage, valuation, trigger, room)
-    return _assemble(snapshot, targets, valuation, trigger, outcome, (), routed)
+        outcome, routed = Outcome(), Routed(())
+    else:
+        if trigger is not Trigger.OUTSIDE_BAND:  # drift may wait for a cool-down; money, new targets and a word do not
+            usage = replace(usage, trades={})
+        outcome, routed = decide_routed(snapshot, targets, usage, valuation, trigger, room)
+    plan = _assemble(snapshot, targets, valuation, trigger, outcome, denials, routed)
+    return plan if live else replace(plan, warnings=asked)
 
 
-def _trigger(valuation: Valuation, usage: Usage, *, forced: bool) -> Trigger:
-    """Return why to act. An account that never traded and lacks a target coin entirely is built for the first time."""
+def _with_gone(plan: Plan, snapshot: Snapshot, assets: list[str]) -> Plan:
+    """Return the plan with the coins of which nothing is left to sell named, and shown where they have a price."""
+    lines = []
+    for asset in assets:
+        held, book = snapshot.balances[asset], snapshot.books.get(asset)
+        if plan.assets and book is not None and book.mid:
+            lines.append(
+                AssetLine(
+                    asset, held.free, held.locked, book.mid, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, AssetState.GONE,
+                    Decision.HOLD, explain.gone(asset), kept=held.total,
+                )
+            )  # fmt: skip
+    others = tuple(skip for skip in plan.skips if skip.asset not in assets)
+    skips = tuple(SkipLine(asset, explain.gone(asset)) for asset in assets)
+    return replace(plan, assets=plan.assets + tuple(lines), skips=others + skips)
+
+
+def _trigger(snapshot: Snapshot, targets: Targets, valuation: Valuation, usage: Usage, *, forced: bool) -> Trigger:
+    """Return why to act. An account that never traded and lacks a target coin entirely is built for the first time.
+
+    What the owner allowed to build is built to its end, over as many cycles as the caps spread it.
+    """
     if forced:
         return Trigger.FORCED
     if usage.targets_changed:
         return Trigger.TARGETS_CHANGED
-    if not usage.has_traded and any(value <= ZERO for value in valuation.values.values()):
+    lacking = not usage.has_traded and any(value <= ZERO for value in valuation.values.values())
+    if lacking or usage.acked_quote is not None:
         return Trigger.FIRST_BUILD
+    if moved_the_cash(snapshot, targets, usage, valuation):
+        return Trigger.CASH_FLOW
     return Trigger.OUTSIDE_BAND if outside_band(valuation.drift, valuation.bands).any() else Trigger.NONE
 
 
@@ -69,8 +126,8 @@ def _refused(snapshot: Snapshot, targets: Targets, denials: tuple[Denial, ...]) 
     """Return a plan without a valuation."""
     reasons = denials or (explain.worthless(targets),)
     return Plan(
-        snapshot.taken_at, snapshot.account_id, targets.quote, targets.digest, None, Trigger.NONE, (), (), (), reasons,
-        None,
+        snapshot.taken_at, snapshot.account_id, targets.quote, targets.digest, None, None, Trigger.NONE, (), (), (),
+        reasons, None,
     )  # fmt: skip
 
 
@@ -86,7 +143,8 @@ def _assemble(
     legs = legs_of(routed, targets.quote)
     traded = {cut.wish.asset: cut for cut in outcome.cuts}
     lines = tuple(
-        _line(snapshot, targets, valuation, index, traded, outcome, denials) for index in range(len(targets.assets))
+        _line(snapshot, targets, valuation, index, trigger, traded, outcome, denials)
+        for index in range(len(targets.assets))
     )
     return Plan(
         taken_at=snapshot.taken_at,
@@ -94,6 +152,7 @@ def _assemble(
         quote=targets.quote,
         targets_digest=targets.digest,
         nav_quote=valuation.nav_quote,
+        nav_here_quote=valuation.nav_here_quote,
         trigger=trigger,
         assets=lines,
         legs=legs,
@@ -109,6 +168,7 @@ def _line(
     targets: Targets,
     valuation: Valuation,
     index: int,
+    trigger: Trigger,
     traded: dict[str, Cut],
     outcome: Outcome,
     denials: tuple[Denial, ...],
@@ -117,7 +177,9 @@ def _line(
     balance, cut = snapshot.balances[asset], traded.get(asset)
     target, bands = from_float(float(valuation.targets[index])), valuation.both_bands
     weight = from_float(float(valuation.weights[index]))
-    reason = why_cut(cut) if cut else outcome.dropped.get(asset) or explain.stays(valuation, index, targets, snapshot)
+    reason = why_cut(cut) if cut else outcome.dropped.get(asset)
+    if reason is None:
+        reason = explain.stays(valuation, index, targets, snapshot, trigger)
     if denials and cut is None:
         first = next((denial for denial in denials if denial.asset in ("", asset)), denials[0])
         reason = Reason(first.code, f"no trade: {first.text}")
@@ -133,10 +195,18 @@ def _line(
         band_low=max(ZERO, target - from_float(float(bands.below[index]))).quantize(WEIGHT_STEP),
         band_high=min(ONE, target + from_float(float(bands.above[index]))).quantize(WEIGHT_STEP),
         drift=(weight - target).quantize(WEIGHT_STEP),
-        state=AssetState.NORMAL,
+        state=_state(snapshot, targets, asset, valuation.prices[asset]),
         decision=decision,
         reason=reason,
+        kept=min(balance.total, targets.kept.get(asset, ZERO)),
+        external=targets.external.get(asset, ZERO),
     )
+
+
+def _state(snapshot: Snapshot, targets: Targets, asset: str, price: Decimal) -> AssetState:
+    if asset not in targets.leaving:
+        return AssetState.NORMAL
+    return AssetState.GONE if is_gone(snapshot, targets, asset, price) else AssetState.LEAVING
 
 
 def _skips(
@@ -149,9 +219,9 @@ def _skips(
     made = [SkipLine(asset, outcome.dropped[asset]) for asset in targets.assets if asset in outcome.dropped]
     for line in lines:
         idle = line.asset not in outcome.dropped and line.decision is Decision.HOLD
-        if idle and line.reason.code in {Skip.NOT_TRADABLE, Skip.NO_COUNTERPART}:
+        if idle and line.reason.code in _SAID:
             made.append(SkipLine(line.asset, line.reason))
-    beside = sorted(asset for asset, held in snapshot.balances.items() if asset not in targets.weights and held.total)
+    beside = sorted(asset for asset, held in snapshot.balances.items() if asset not in targets.assets and held.total)
     made += [SkipLine(asset, explain.not_counted(asset)) for asset in beside]
     return tuple(made)
 
@@ -171,7 +241,7 @@ def _totals(targets: Targets, valuation: Valuation, legs: tuple[Leg, ...]) -> To
     weights = weights_of(frozen([to_float(value) for value in after.values()]))
     drift_after = np.abs(drift_of(weights, valuation.targets)).max()
     return Totals(
-        turnover=(max(sold, bought) / valuation.nav_quote).quantize(WEIGHT_STEP),
+        turnover=(max(sold, bought) / valuation.nav_here_quote).quantize(WEIGHT_STEP),
         notional_quote=traded,
         fee_quote=fee,
         cost_bps=((fee + slip) / traded * BPS).quantize(Decimal("0.01")) if traded else ZERO,

@@ -19,6 +19,9 @@ class Why(StrEnum):
     TARGETS_CHANGED = "targets_changed"
     FIRST_BUILD = "first_build"
     FORCED = "forced"
+    EXIT = "exit"  # the owner wants it sold completely
+    DEPOSIT = "deposit"  # new cash goes to what is lightest
+    WITHDRAWAL = "withdrawal"  # what is heaviest refills the cash
 
 
 class Skip(StrEnum):
@@ -38,6 +41,10 @@ class Skip(StrEnum):
     SLIPPAGE = "slippage"
     BOOK_TOO_THIN = "book_too_thin"
     NOT_COUNTED = "not_counted"  # held, but not in the targets: left alone
+    COOLDOWN = "cooldown"  # traded a short while ago
+    KEEP_NOT_HELD = "keep_not_held"  # less is held than the owner wants kept
+    CASH_FLOW_FIRST = "cash_flow_first"  # strays, but a deposit or withdrawal is served before it
+    GONE = "gone"  # was to be sold completely, and is
 
 
 class Deny(StrEnum):
@@ -63,6 +70,8 @@ class Deny(StrEnum):
     NOTIONAL_DAY = "notional_day"
     NOTIONAL_ORDER = "notional_order"
     ORDERS_DAY = "orders_day"
+    CASH_BELOW_KEEP = "cash_below_keep"  # less cash than is never to be touched
+    ACK_NEEDED = "ack_needed"  # a first build or a change of targets beyond a cycle's cap waits for the owner
     LIMIT_NOT_SET = "limit_not_set"
     MARKET_HALTED = "market_halted"
     CLOCK_SKEW = "clock_skew"
@@ -83,6 +92,7 @@ class Trigger(StrEnum):
     TARGETS_CHANGED = "targets_changed"
     FIRST_BUILD = "first_build"
     FORCED = "forced"
+    CASH_FLOW = "cash_flow"  # a deposit or withdrawal moved the cash beyond its band
 
 
 @dataclass(frozen=True, slots=True)

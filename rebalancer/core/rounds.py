@@ -12,6 +12,7 @@ from decimal import Decimal
 from rebalancer.core.caps import Room
 from rebalancer.core.depth import walk_book
 from rebalancer.core.drift import outside_band
+from rebalancer.core.holdings import spendable
 from rebalancer.core.legs import Cut, Outcome, Setting, cut_to_size
 from rebalancer.core.model import Balance, Side, Snapshot, Usage
 from rebalancer.core.money import EXACT, ONE, BaseAmount, QuoteAmount
@@ -37,7 +38,7 @@ def decide_orders(
         assert valued is not None, "a fill cannot take the value away"
         if not outside_band(valued.drift, valued.bands).any():
             return outcome
-        more = _one_round(seen, targets, usage, valued, Trigger.OUTSIDE_BAND, room)
+        more = _one_round(seen, targets, usage, valued, later_than(trigger), room)
         both = joined(outcome, more, targets.limits.max_slippage_bps)
         if both is None:
             return outcome
@@ -45,14 +46,19 @@ def decide_orders(
     return outcome
 
 
+def later_than(trigger: Trigger) -> Trigger:
+    """Return why a plan goes on after its first round: money that came or went stays about the cash alone."""
+    return Trigger.CASH_FLOW if trigger is Trigger.CASH_FLOW else Trigger.OUTSIDE_BAND
+
+
 def _one_round(
     snapshot: Snapshot, targets: Targets, usage: Usage, valuation: Valuation, trigger: Trigger, room: Room
 ) -> Outcome:
-    free = snapshot.balances[targets.quote].free
+    free = spendable(targets, snapshot.balances[targets.quote])
     cash_outside = bool(outside_band(valuation.drift, valuation.bands)[targets.assets.index(targets.quote)])
     setting = Setting(
         room,
-        valuation.nav_quote,
+        valuation.nav_here_quote,
         free,
         targets.limits.max_slippage_bps,
         cash_strays=cash_outside or trigger is not Trigger.OUTSIDE_BAND,

@@ -9,12 +9,13 @@ from rebalancer.core.caps import Room
 from rebalancer.core.direct import Routed, route_directly
 from rebalancer.core.drift import outside_band
 from rebalancer.core.effects import filled_at_mid
+from rebalancer.core.holdings import spendable
 from rebalancer.core.leg_order import legs_of
 from rebalancer.core.legs import Outcome, Setting
 from rebalancer.core.model import Balance, Snapshot, Usage
 from rebalancer.core.plan import Leg
 from rebalancer.core.reasons import Trigger
-from rebalancer.core.rounds import ROUNDS_MAX, decide_orders, joined
+from rebalancer.core.rounds import ROUNDS_MAX, decide_orders, joined, later_than
 from rebalancer.core.targets import Route, Targets
 from rebalancer.core.valuation import Valuation, value_of
 
@@ -27,7 +28,8 @@ def decide_routed(
     if targets.orders.route is not Route.DIRECT:
         return outcome, Routed(outcome.cuts)
     slippage = targets.limits.max_slippage_bps
-    setting = Setting(room, valuation.nav_quote, snapshot.balances[targets.quote].free, slippage, cash_strays=False)
+    cash = spendable(targets, snapshot.balances[targets.quote])
+    setting = Setting(room, valuation.nav_here_quote, cash, slippage, cash_strays=False)
     routed = route_directly(snapshot, usage, outcome.cuts, setting)
     for _ in range(ROUNDS_MAX):
         if not routed.straight or outcome.limited:
@@ -37,7 +39,7 @@ def decide_routed(
         assert valued is not None, "a fill cannot take the value away"
         if not outside_band(valued.drift, valued.bands).any():
             break
-        more = decide_orders(seen, targets, usage, valued, Trigger.OUTSIDE_BAND, room)
+        more = decide_orders(seen, targets, usage, valued, later_than(trigger), room)
         both = joined(outcome, more, slippage)
         again = routed if both is None else route_directly(snapshot, usage, both.cuts, setting)
         if both is None or not again.straight:  # over the quote coin alone, what it adds might not be payable

@@ -47,7 +47,8 @@ def size_sell(
     """Return a sell of at most the wish and the free balance, or why there is none. HTX's minimums hold for it too."""
     asset = rules.base
     if free <= ZERO:
-        return Reason(Skip.NO_FREE_BALANCE, f"no free {asset} to sell: what is held is locked in your own orders")
+        text = f"no free {asset} to sell here: the rest is locked in your own orders, kept or elsewhere"
+        return Reason(Skip.NO_FREE_BALANCE, text)
     wish = EXACT.divide(wish_quote, mid)
     quantity = floor_to_step(min(wish, free, rules.sell_quantity_max), rules.lot_size)
     if quantity <= ZERO:

@@ -8,7 +8,19 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.canonical import jsonable, parse_moment
-from rebalancer.core.model import Balance, Book, CrossPair, FeeRate, Level, MarketRules, Snapshot, Ticker, Usage
+from rebalancer.core.model import (
+    Balance,
+    Book,
+    CrossPair,
+    FeeRate,
+    Level,
+    MarketRules,
+    Side,
+    Snapshot,
+    Ticker,
+    Trade,
+    Usage,
+)
 
 RULE_FIELDS = tuple(field.name for field in fields(MarketRules))
 RULE_FLAGS = ("online", "api_enabled")
@@ -30,7 +42,8 @@ def snapshot_document(snapshot: Snapshot, usage: Usage) -> dict[str, Any]:
             "peg": snapshot.peg,
             "fees": {asset: [fee.symbol, fee.taker_fee_rate] for asset, fee in snapshot.fees.items()},
             "crosses": {symbol: _cross(pair) for symbol, pair in snapshot.crosses.items()},
-            "usage": {field.name: getattr(usage, field.name) for field in fields(Usage)},
+            "usage": {field.name: getattr(usage, field.name) for field in fields(Usage)}
+            | {"trades": {asset: [trade.at, trade.side, trade.rest] for asset, trade in usage.trades.items()}},
         }
     )
     return document
@@ -64,13 +77,16 @@ def read_snapshot(document: Mapping[str, Any]) -> tuple[Snapshot, Usage]:
         peg=None if document["peg"] is None else Decimal(document["peg"]),
         crosses={symbol: _read_cross(row) for symbol, row in document.get("crosses", {}).items()},
     )
-    row = dict(document["usage"])
+    # What rows of before the first release lack: nothing was asked, moved or rested then.
+    row = {"trades": {}, "flows": {}, "acked_quote": None, "direct_quote": "0"} | document["usage"]
     for name in ("sold_quote", "bought_quote", "direct_quote"):
-        row[name] = Decimal(row.get(name, 0))
+        row[name] = Decimal(row[name])
     row["mids"] = {asset: Decimal(mid) for asset, mid in row["mids"].items()}
     row["amount_precision_symbols"] = frozenset(row["amount_precision_symbols"])
-    if row["nav_validated_quote"] is not None:
-        row["nav_validated_quote"] = Decimal(row["nav_validated_quote"])
+    row["trades"] = {a: Trade(parse_moment(at), Side(side), rest) for a, (at, side, rest) in row["trades"].items()}
+    row["flows"] = {asset: Decimal(moved) for asset, moved in row["flows"].items()}
+    for name in ("nav_validated_quote", "acked_quote"):
+        row[name] = None if row[name] is None else Decimal(row[name])
     return snapshot, Usage(**row)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
-from rebalancer.core.money import HUNDRED
+from rebalancer.core.money import HUNDRED, ZERO
+
+COOLDOWN_MAX_H = 48  # the journal remembers trades for longer
 
 
 class BandRule(StrEnum):
@@ -34,6 +36,7 @@ class BandPolicy:
 
     `k` is a factor of [w(1-w)]^(2/3) for THEORY, percent of the target for RELATIVE and CLAMP, points for ABSOLUTE.
     `floor` and `cap` are points and bound THEORY and CLAMP. `destination` is 0 at the target and 1 at the band's edge.
+    `per_coin` names coins whose band is so many points whatever the rule says.
     """
 
     rule: BandRule = BandRule.THEORY
@@ -41,6 +44,7 @@ class BandPolicy:
     floor: Decimal = Decimal(1)
     cap: Decimal = Decimal(5)
     destination: Decimal = Decimal("0.5")
+    per_coin: Mapping[str, Decimal] = field(default_factory=dict, hash=False)  # policies are kept in sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Limits:
     max_order_notional: Decimal | None = None  # quote; required for live
     max_orders_per_day: int = 100
     max_slippage_bps: Decimal = Decimal(50)
+    cooldown_h: Decimal = Decimal(4)  # 0: none
 
 
 class OrderType(StrEnum):
@@ -81,7 +86,9 @@ class OrderPolicy:
 class Targets:
     """The owner's file, checked: weights are percent, sum to exactly 100 and keep the file's order.
 
-    `digest` is the sha256 of the canonical content, so a plan can name the targets it served.
+    `digest` is the sha256 of the canonical content, so a plan can name the targets it served. `leaving` coins have no
+    weight and are sold completely. Of each asset `kept` is what is neither counted nor sold, and `external` what is
+    held elsewhere: counted, never traded. Both are amounts of the asset itself.
     """
 
     quote: str
@@ -92,17 +99,28 @@ class Targets:
     limits: Limits = field(default_factory=Limits)
     orders: OrderPolicy = field(default_factory=OrderPolicy)
     codes: Mapping[str, str] = field(default_factory=dict)  # asset -> HTX's currency code where it differs
+    leaving: tuple[str, ...] = ()
+    kept: Mapping[str, Decimal] = field(default_factory=dict)
+    external: Mapping[str, Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert sum(self.weights.values()) == HUNDRED, self.weights
         assert self.quote in self.weights, self.quote
         assert all(weight > 0 for weight in self.weights.values()), self.weights
+        assert not self.weights.keys() & set(self.leaving), self.leaving
+        assert {*self.kept, *self.external} <= set(self.assets), (self.kept, self.external)
 
     @property
     def assets(self) -> tuple[str, ...]:
-        """Return every target asset, the quote coin included, in the file's order."""
-        return tuple(self.weights)
+        """Return every asset that is counted: those with a weight, the quote coin included, then those that leave."""
+        return (*self.weights, *self.leaving)
+
+    def with_leaving(self, held: tuple[str, ...]) -> Targets:
+        """Return the targets without those leaving coins that are not among `held`."""
+        gone = set(self.leaving) - set(held)
+        kept = {asset: amount for asset, amount in self.kept.items() if asset not in gone}
+        return replace(self, leaving=held, kept=kept) if gone else self
 
     def fraction(self, asset: str) -> Decimal:
-        """Return the target weight of `asset` as a fraction of NAV."""
-        return self.weights[asset] / HUNDRED
+        """Return the target weight of `asset` as a fraction of NAV; zero for one that leaves."""
+        return self.weights.get(asset, ZERO) / HUNDRED

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
 
-from rebalancer.core.bands import Bands, Smallest, band_widths, placeable
+from rebalancer.core.bands import POINT, Bands, Smallest, band_widths, placeable
 from rebalancer.core.drift import FloatArray, drift_of, frozen, weights_of
+from rebalancer.core.holdings import counted, counted_here
 from rebalancer.core.ladder import PAST_TARGET_MAX, smallest_orders
+from rebalancer.core.leaving import can_be_sold_now
 from rebalancer.core.model import Snapshot
 from rebalancer.core.money import ONE, ZERO, to_float
 from rebalancer.core.sizing import SMALLEST_SHARE, smallest_trade
@@ -19,25 +21,28 @@ from rebalancer.core.targets import Targets
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
-    """Every target asset priced and weighed; arrays are in the order of the targets file.
+    """Every target asset priced and weighed; arrays are in the order of `targets.assets`.
 
-    `bands` and `aims` are those of the side of its target on which each asset stands.
+    `nav_quote` is what weights are fractions of, `nav_here_quote` the part of it at the exchange: limits are percents
+    of that, for what is held elsewhere cannot be traded. `bands` and `aims` are those of the side of its target on
+    which each asset stands.
     """
 
     prices: dict[str, Decimal]
     values: dict[str, Decimal]
     nav_quote: Decimal
+    nav_here_quote: Decimal
     weights: FloatArray
     targets: FloatArray
     drift: FloatArray
-    widths: FloatArray  # of the owner's rule, before the smallest orders widen them
+    widths: FloatArray  # of the owner's rule, or of the coin's own, before the smallest orders widen them
     bands: FloatArray
     aims: FloatArray  # how far from its target a trade of the asset stops
     both_bands: Bands
 
 
 def value_of(snapshot: Snapshot, targets: Targets) -> Valuation | None:
-    """Price every target asset at its mid; None when one cannot be priced or all are worth nothing."""
+    """Price every target asset at its mid; None when one cannot be priced or all at the exchange are worth nothing."""
     prices: dict[str, Decimal] = {targets.quote: ONE}
     for asset in targets.assets:
         book = snapshot.books.get(asset)
@@ -45,21 +50,25 @@ def value_of(snapshot: Snapshot, targets: Targets) -> Valuation | None:
         if mid is None or mid <= ZERO or asset not in snapshot.balances:
             return None
         prices[asset] = mid
-    values = {asset: snapshot.balances[asset].total * prices[asset] for asset in targets.assets}
+    totals = {asset: snapshot.balances[asset].total for asset in targets.assets}
+    values = {asset: counted(targets, asset, total) * prices[asset] for asset, total in totals.items()}
     nav_quote = sum(values.values(), ZERO)
-    if nav_quote <= ZERO:
+    here = sum((counted_here(targets, asset, total) * prices[asset] for asset, total in totals.items()), ZERO)
+    if here <= ZERO:
         return None
     weights = weights_of(frozen([to_float(value) for value in values.values()]))
     fractions = frozen([to_float(targets.fraction(asset)) for asset in targets.assets])
     drift = drift_of(weights, fractions)
-    widths = band_widths(fractions, targets.bands)
-    smallest = _smallest(snapshot, targets, prices, nav_quote)
-    both = placeable(widths, fractions, smallest, to_float(targets.bands.destination))
+    smallest = _smallest(snapshot, targets, prices, nav_quote, here)
+    leaving = _bands_of_leaving(snapshot, targets, prices, weights)
+    widths = frozen(np.where(np.isnan(leaving), owner_bands(targets), leaving))
+    both = _without(placeable(widths, fractions, smallest, to_float(targets.bands.destination)), leaving)
     above = drift > 0
     return Valuation(
         prices=prices,
         values=values,
         nav_quote=nav_quote,
+        nav_here_quote=here,
         weights=weights,
         targets=fractions,
         drift=drift,
@@ -70,12 +79,44 @@ def value_of(snapshot: Snapshot, targets: Targets) -> Valuation | None:
     )
 
 
-def _smallest(snapshot: Snapshot, targets: Targets, prices: Mapping[str, Decimal], nav_quote: Decimal) -> Smallest:
+def owner_bands(targets: Targets) -> FloatArray:
+    """Return each asset's band, a fraction of NAV: what the owner says of the coin, else what the rule gives."""
+    fractions = frozen([to_float(targets.fraction(asset)) for asset in targets.assets])
+    own, by_rule = targets.bands.per_coin, band_widths(fractions, targets.bands)
+    pairs = zip(targets.assets, by_rule, strict=True)
+    return frozen([to_float(own[asset]) * POINT if asset in own else width for asset, width in pairs])
+
+
+def _bands_of_leaving(
+    snapshot: Snapshot, targets: Targets, prices: Mapping[str, Decimal], weights: FloatArray
+) -> FloatArray:
+    """Return the band of each coin that leaves, NaN for the others: none for as long as it can be sold."""
+    made = np.full_like(weights, np.nan)
+    for index, asset in enumerate(targets.assets):
+        if asset in targets.leaving:
+            made[index] = 0.0 if can_be_sold_now(snapshot, targets, asset, prices[asset]) else weights[index]
+    return made
+
+
+def _without(bands: Bands, leaving: FloatArray) -> Bands:
+    """Return the bands with those of the coins that leave, which are sold completely, however little that is."""
+    stays = np.isnan(leaving)
+    return replace(
+        bands,
+        below=frozen(np.where(stays, bands.below, 0.0)),
+        above=frozen(np.where(stays, bands.above, leaving)),
+        aim_above=frozen(np.where(stays, bands.aim_above, 0.0)),
+    )
+
+
+def _smallest(
+    snapshot: Snapshot, targets: Targets, prices: Mapping[str, Decimal], nav_quote: Decimal, nav_here_quote: Decimal
+) -> Smallest:
     """Return the smallest orders of each asset as weights; cash moves by the smallest that any coin allows."""
     bought, sold, spare = {}, {}, {}
     for asset, rules in snapshot.rules.items():
         if asset in targets.weights:
-            least = smallest_trade(rules, nav_quote)
+            least = smallest_trade(rules, nav_here_quote)
             buy, sell = smallest_orders(rules, prices[asset], least)
             bought[asset], sold[asset] = to_float(buy / nav_quote), to_float(sell / nav_quote)
             spare[asset] = to_float(PAST_TARGET_MAX * least / nav_quote)

@@ -14,10 +14,13 @@ import numpy as np
 
 from rebalancer.core import explain
 from rebalancer.core.choice import CASH_SHARE
+from rebalancer.core.cooldown import resting, rests
 from rebalancer.core.depth import size_within, walk_book
 from rebalancer.core.destination import wished_moves
 from rebalancer.core.drift import FloatArray, outside_band
+from rebalancer.core.holdings import lacks_its_keep, spendable
 from rebalancer.core.ladder import Ladder, buy_ladder, sell_ladder
+from rebalancer.core.leaving import can_be_sold_now
 from rebalancer.core.legs import Setting, Wish
 from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import ZERO, from_float, to_float
@@ -26,6 +29,8 @@ from rebalancer.core.sizing import size_buy, size_sell, smallest_trade
 from rebalancer.core.targets import Targets
 from rebalancer.core.valuation import Valuation
 
+PART_WAY = (Trigger.OUTSIDE_BAND, Trigger.CASH_FLOW)  # what else acts goes all the way to the targets
+WIDE = 2.0  # a band that no weight is ever outside of: money that comes or goes is answered by the cash alone
 NEARLY = Decimal("0.000000001")  # of NAV: the noise of the crossing into float64 and back
 FINEST = Decimal("1e-12")  # of the quote coin: keeps squares of wishes within the digits of exact numbers
 
@@ -61,15 +66,21 @@ def _ways(
 ) -> dict[str, Wish | Reason]:
     """Return each tradable coin's way to its target as a wish for nothing yet, or why no order leads there."""
     outside = outside_band(valuation.drift, valuation.bands)
+    rest = set(resting(usage, targets.limits.cooldown_h, snapshot.taken_at))
     made: dict[str, Wish | Reason] = {}
     for index, asset in enumerate(targets.assets):
         drift = float(valuation.drift[index])
-        if asset == targets.quote or drift == 0 or not snapshot.rules[asset].tradable:
-            continue
         side = Side.SELL if drift > 0 else Side.BUY
+        if drift == 0 or not _may_move(snapshot, targets, valuation, trigger, asset, side):
+            continue
+        if (asset, side) in rest:
+            made[asset] = rests(usage, targets.limits.cooldown_h, asset)
+            continue
         why = explain.why(valuation, index, asset, side, trigger, outside=bool(outside[index]))
+        if asset in targets.leaving:
+            why = explain.leaves(asset)
         bound = (from_float(abs(drift)) + NEARLY) * valuation.nav_quote
-        ladder = _ladder(snapshot, usage, asset, side, valuation.prices[asset], bound, setting)
+        ladder = _ladder(snapshot, targets, usage, asset, side, valuation.prices[asset], bound, setting)
         book, mid, slip = snapshot.books[asset], valuation.prices[asset], setting.max_slippage_bps
         if isinstance(ladder, Reason):
             made[asset] = ladder
@@ -90,18 +101,43 @@ def _ways(
             book_quote=book_quote,
             fee_rate=snapshot.fees[asset].taker_fee_rate,
             ladder=ladder,
-            strays=trigger is not Trigger.OUTSIDE_BAND or bool(outside[index]),
+            strays=trigger not in PART_WAY or (trigger is Trigger.OUTSIDE_BAND and bool(outside[index])),
             why=why,
+            leaves=asset in targets.leaving,
         )
     return made
 
 
+def _may_move(
+    snapshot: Snapshot, targets: Targets, valuation: Valuation, trigger: Trigger, asset: str, side: Side
+) -> bool:
+    """Return whether an asset has a way at all; why it has none is said beside what stays.
+
+    Money that came in only buys, money that went out is only made good: the other side waits for the next cycle.
+    """
+    if asset == targets.quote or not snapshot.rules[asset].tradable:
+        return False
+    if side is Side.BUY and lacks_its_keep(targets, snapshot.balances[asset]):
+        return False
+    if asset in targets.leaving and not can_be_sold_now(snapshot, targets, asset, valuation.prices[asset]):
+        return False
+    more_cash = valuation.drift[targets.assets.index(targets.quote)] > 0
+    return trigger is not Trigger.CASH_FLOW or side is (Side.BUY if more_cash else Side.SELL)
+
+
 def _ladder(
-    snapshot: Snapshot, usage: Usage, asset: str, side: Side, mid: Decimal, bound_quote: Decimal, setting: Setting
+    snapshot: Snapshot,
+    targets: Targets,
+    usage: Usage,
+    asset: str,
+    side: Side,
+    mid: Decimal,
+    bound_quote: Decimal,
+    setting: Setting,
 ) -> Ladder | Reason:
     """Return the sizes that lead a coin nearer to its target, or why there is none."""
-    rules, free = snapshot.rules[asset], snapshot.balances[asset].free
-    smallest = smallest_trade(rules, setting.nav_quote)
+    rules, free = snapshot.rules[asset], spendable(targets, snapshot.balances[asset])
+    smallest = smallest_trade(rules, ZERO if asset in targets.leaving else setting.nav_quote)
     if side is Side.SELL:
         ladder = sell_ladder(rules, mid=mid, free=free, smallest=smallest, bound_quote=bound_quote)
         sized = size_sell(rules, wish_quote=bound_quote, mid=mid, free=free, smallest=smallest)
@@ -121,22 +157,24 @@ def _moves(
     nav = valuation.nav_quote
     reach = {asset: to_float(wish.ladder.high_quote / nav) for asset, wish in able.items()}
     sides = {asset: wish.side for asset, wish in able.items()}
-    cash_free = to_float(snapshot.balances[targets.quote].free * CASH_SHARE / nav)
+    cash_free = to_float(spendable(targets, snapshot.balances[targets.quote]) * CASH_SHARE / nav)
     sellable, buyable = (
         np.array([reach[asset] if sides.get(asset) is side else 0.0 for asset in targets.assets])
         for side in (Side.SELL, Side.BUY)
     )
     cash = targets.assets.index(targets.quote)
     sellable[cash], buyable[cash] = cash_free, 1.0
+    only_cash = np.arange(len(targets.assets)) == cash
     fee = max((to_float(rate.taker_fee_rate) for rate in snapshot.fees.values()), default=0.0)
     turned = float(np.abs(valuation.drift).sum()) / 2
     return wished_moves(
         valuation.drift,
-        valuation.bands,
+        np.where(only_cash, valuation.bands, WIDE) if trigger is Trigger.CASH_FLOW else valuation.bands,
         valuation.aims,
         cash=cash,
         sellable=sellable,
         buyable=buyable,
-        full=trigger is not Trigger.OUTSIDE_BAND,
+        full=trigger not in PART_WAY,
+        leaving=np.array([asset in targets.leaving for asset in targets.assets]),
         edge_margin=2 * fee * turned,
     )

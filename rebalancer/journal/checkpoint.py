@@ -14,7 +14,7 @@ from rebalancer.core.model import Side
 from rebalancer.core.orders import IntentState
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Row
-from rebalancer.journal.state import Halt, IntentRecord, JournalState, Sent
+from rebalancer.journal.state import Approval, Halt, IntentRecord, JournalState, Sent
 
 # Goes up with every change of what the state holds or of how the rows fold into it: a checkpoint of another format is
 # passed over, at the price of a fold from further back, and is not compared.
@@ -34,6 +34,7 @@ def state_document(state: JournalState) -> dict[str, Any]:
         "sent": [asdict(sent) for sent in state.sent],
         "books": None if state.books is None else asdict(state.books),
         "since_books": asdict(state.since_books),
+        "approval": None if state.approval is None else asdict(state.approval),
     }
 
 
@@ -90,6 +91,11 @@ def _halt(document: Mapping[str, Any]) -> Halt:
     return _read(Halt, document, {})
 
 
+def _approval(document: Mapping[str, Any]) -> Approval:
+    amounts = ("up_to_quote", "sold_quote", "bought_quote")
+    return _read(Approval, document, dict.fromkeys(amounts, Decimal))
+
+
 def _key(value: tuple[str, int]) -> tuple[str, int]:
     run_id, intent_seq = value
     return run_id, intent_seq
@@ -138,4 +144,6 @@ _STATE: Mapping[str, Reader] = {
     "traded": _amounts,
     "books": _optional(read_books),
     "since_books": lambda document: _read(Trades, document, _TRADES),
+    "flows": _amounts,
+    "approval": _optional(_approval),
 }

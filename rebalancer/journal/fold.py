@@ -12,10 +12,11 @@ from rebalancer.core.ledger import Trades
 from rebalancer.core.model import Side
 from rebalancer.core.money import ONE, ZERO
 from rebalancer.core.orders import Event, IntentState, move
+from rebalancer.core.reasons import Trigger
 from rebalancer.journal.checkpoint import read_books
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Kind, Row
-from rebalancer.journal.state import DAY, Halt, IntentRecord, JournalState, Key, Sent, balance_changes
+from rebalancer.journal.state import DAY, Approval, Halt, IntentRecord, JournalState, Key, Sent, balance_changes
 
 __all__ = ["IMPOSSIBLE", "IntentRecord", "JournalState", "Key", "balance_changes", "fold"]
 # An illegal move, an unknown intent or halt, or a value that does not read as what it should be.
@@ -60,7 +61,7 @@ def _on_plan(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     if row.t_exch:
         state.exchange_at = parse_moment(row.t_exch)
     if payload["validated"] and payload["nav_quote"] is not None:
-        state.nav_validated_quote = Decimal(payload["nav_quote"])
+        state.nav_validated_quote = Decimal(payload.get("nav_here_quote", payload["nav_quote"]))
         state.mids = {asset: Decimal(mid) for asset, mid in payload["mids"].items()}
         state.mids_at = parse_moment(row.t_exch)
     if payload["mode"] != "live":
@@ -68,11 +69,13 @@ def _on_plan(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     if payload["validated"]:
         state.totals = {asset: Decimal(held) for asset, held in payload["totals"].items()}
         state.traded = {}
+        if payload["trigger"] != Trigger.CASH_FLOW:
+            state.flows = {}  # whatever else acted, or nothing to do, has served them
     serves = payload["weights_digest"] if payload["validated"] and payload["complete"] else ""
     if payload["legs"]:
         state.open_plan, state.open_plan_digest = row.run_id, serves
     elif serves:
-        state.served_weights_digest = serves
+        _served(state, serves)
 
 
 def _on_plan_closed(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
@@ -80,8 +83,20 @@ def _on_plan_closed(state: JournalState, row: Row, payload: dict[str, Any]) -> N
         return
     # A plan that ended early has not served a change of targets, though it was made for it.
     if payload.get("whole") and state.open_plan_digest:
-        state.served_weights_digest = state.open_plan_digest
+        _served(state, state.open_plan_digest)
     state.open_plan = state.open_plan_digest = ""
+
+
+def _quote(state: JournalState) -> str:
+    assert state.binding is not None
+    return state.binding.quote
+
+
+def _served(state: JournalState, digest: str) -> None:
+    """Take a set of weights for carried out: what the owner allowed for it is over."""
+    state.served_weights_digest = digest
+    if state.approval is not None and state.approval.weights_digest == digest:
+        state.approval = None
 
 
 def _on_intent(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
@@ -97,6 +112,7 @@ def _on_intent(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         amount=Decimal(payload["amount"]),
         notional_quote=Decimal(payload["notional_quote"]),
         client_order_id=payload["client_order_id"],
+        capped=payload.get("capped", False),
         state=move(known.state if known else None, Event.PLAN),
         changed_at=row.t_wall,
         exchange_at=state.exchange_at,
@@ -136,7 +152,10 @@ def _on_outcome(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         text=payload.get("text", record.text),
         changed_at=row.t_wall,
     )
-    state.has_traded = state.has_traded or new in {IntentState.FILLED, IntentState.PARTIAL}
+    if new in {IntentState.FILLED, IntentState.PARTIAL}:
+        state.has_traded = True
+        if state.approval is not None:
+            state.approval = state.approval.used_by(state.intents[record.key], _quote(state))
     _follow_balances(state, state.intents[record.key], row.kind)
 
 
@@ -157,6 +176,8 @@ def _follow_balances(state: JournalState, record: IntentRecord, kind: Kind) -> N
 
 def _on_external_flow(state: JournalState, _row: Row, payload: dict[str, Any]) -> None:
     state.totals = {**state.totals, **{asset: Decimal(held) for asset, held in payload["held"].items()}}
+    moved = {asset: state.flows.get(asset, ZERO) + Decimal(amount) for asset, amount in payload["moved"].items()}
+    state.flows = {**state.flows, **moved}
 
 
 def _on_evidence(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
@@ -175,6 +196,8 @@ def _on_halt(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
 def _on_ack(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     if row.intent_seq is not None:
         _on_outcome(state, row, payload)
+    elif "up_to_quote" in payload:
+        state.approval = Approval(payload["weights_digest"], Decimal(payload["up_to_quote"]))
     else:
         state.answered_halts |= {state.halts.pop(payload["halt"]).text}
 

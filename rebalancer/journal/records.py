@@ -42,6 +42,7 @@ class Intent:
     size: BaseAmount | QuoteAmount
     notional_quote: Decimal
     client_order_id: str
+    capped: bool = False  # less than wished: the rest of it is for a later plan
 
     @property
     def side(self) -> Side:
@@ -88,6 +89,7 @@ def plan_made(
     payload = {
         "mode": mode,
         "nav_quote": plan.nav_quote,
+        "nav_here_quote": plan.nav_here_quote,
         "validated": not plan.denials,
         "trigger": plan.trigger,
         "legs": len(plan.legs),
@@ -111,6 +113,7 @@ def intent(made: Intent) -> Entry:
         "amount": made.size.value,
         "notional_quote": made.notional_quote,
         "client_order_id": made.client_order_id,
+        "capped": made.capped,
     }
     return Entry(Kind.INTENT, payload, made.run_id, made.intent_seq)
 
@@ -197,6 +200,14 @@ def halt(code: str, text: str, *, run_id: str = "") -> Entry:
 def ack_halt(halt_seq: int, who: str) -> Entry:
     """Return the owner's answer to a halt."""
     return Entry(Kind.ACK, {"halt": halt_seq, "who": who})
+
+
+def ack_plan(plan_run_id: str, who: str, *, weights_digest: str, up_to_quote: Decimal) -> Entry:
+    """Return the owner's leave to turn over so much for one set of target weights, asked for by a run's plan."""
+    assert up_to_quote.is_finite() and up_to_quote > 0, up_to_quote
+    return Entry(
+        Kind.ACK, {"plan": plan_run_id, "weights_digest": weights_digest, "up_to_quote": up_to_quote, "who": who}
+    )
 
 
 def ack_intent(

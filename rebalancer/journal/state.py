@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from rebalancer.core.ledger import Books, Trades
-from rebalancer.core.model import Side, Usage
+from rebalancer.core.legs import WHOLE
+from rebalancer.core.model import Side, Trade, Usage
 from rebalancer.core.money import ZERO
 from rebalancer.core.orders import TERMINAL, UNRESOLVED, IntentState
+from rebalancer.core.targets import COOLDOWN_MAX_H
 from rebalancer.journal.records import Binding
 
 DAY = timedelta(hours=24)
-# Of the exchange's time. Beyond whatever looks back: the limits (24 h, kept for 48), the scan for orders that we do not
-# know (47 h) and the search for an unknown one (48 h); the rest is room for signatures and clocks.
+REST_MAX = timedelta(hours=COOLDOWN_MAX_H)
+# Of the exchange's time. Beyond whatever looks back: the limits (24 h, kept for 48), cool-downs (48 h), the scan for
+# orders that we do not know (47 h) and the search for an unknown one (48 h); the rest is for signatures and clocks.
 KEEP = timedelta(hours=72)
+TRADED = frozenset({IntentState.FILLED, IntentState.PARTIAL})
 SOUGHT = frozenset({IntentState.SENDING, IntentState.UNKNOWN})  # looked for among all orders since their signing
 Key = tuple[str, int]
 
@@ -35,6 +39,7 @@ class IntentRecord:
     amount: Decimal
     notional_quote: Decimal
     client_order_id: str
+    capped: bool
     state: IntentState
     sent_amount: Decimal | None = None
     signed_at: datetime | None = None
@@ -53,6 +58,12 @@ class IntentRecord:
     def key(self) -> Key:
         """Return the run and the number within it."""
         return self.run_id, self.intent_seq
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether less was filled than the planner wished: it was capped, cut when it was sent, or filled in part."""
+        cut = self.sent_amount is not None and self.sent_amount < WHOLE * self.amount
+        return self.capped or cut or self.state is not IntentState.FILLED
 
 
 def balance_changes(record: IntentRecord) -> dict[str, Decimal]:
@@ -85,6 +96,29 @@ class Halt:
     since: str
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The turnover that the owner allowed for one set of weights, and what was filled since."""
+
+    weights_digest: str
+    up_to_quote: Decimal
+    sold_quote: Decimal = ZERO
+    bought_quote: Decimal = ZERO
+
+    @property
+    def left_quote(self) -> Decimal:
+        """Return what may still be turned over."""
+        return max(ZERO, self.up_to_quote - max(self.sold_quote, self.bought_quote))
+
+    def used_by(self, record: IntentRecord, quote: str) -> Approval:
+        """Return what is left after a fill; one coin sold for another counts on both sides, at its worth when sent."""
+        direct = record.quote != quote
+        amount = record.notional_quote if direct else record.filled_quote
+        sold = amount if direct or record.side is Side.SELL else ZERO
+        bought = amount if direct or record.side is Side.BUY else ZERO
+        return replace(self, sold_quote=self.sold_quote + sold, bought_quote=self.bought_quote + bought)
+
+
 @dataclass(slots=True)
 class JournalState:
     """Everything that decisions need of the past. Changed only by `fold`, and by `forget` at a checkpoint."""
@@ -112,6 +146,8 @@ class JournalState:
     has_traded: bool = False
     books: Books | None = None  # as at the last look whose data passed
     since_books: Trades = field(default_factory=Trades)  # what our settled orders did after it
+    flows: Mapping[str, Decimal] = field(default_factory=dict)  # what others moved, until a plan served it
+    approval: Approval | None = None
 
     def draft(self) -> JournalState:
         """Return a copy on which rows can be tried; what it holds is frozen, so its containers are enough."""
@@ -149,6 +185,7 @@ class JournalState:
         """Return what the 24 hours before `now` took of the limits. What was never sent does not count."""
         recent = [sent for sent in self.sent if sent.at > now - DAY and not self._never_sent(sent.key)]
         changed = self.served_weights_digest not in ("", weights_digest)
+        allowed = self.approval is not None and self.approval.weights_digest == weights_digest
         return Usage(
             sold_quote=sum((s.notional_quote for s in recent if s.side is Side.SELL or s.direct), ZERO),
             bought_quote=sum((s.notional_quote for s in recent if s.side is Side.BUY or s.direct), ZERO),
@@ -159,7 +196,23 @@ class JournalState:
             has_traded=self.has_traded,
             targets_changed=changed,
             amount_precision_symbols=self.amount_precision_symbols,
+            trades=self._trades(now - REST_MAX),
+            flows=self.flows,
+            acked_quote=self.approval.left_quote if allowed and self.approval else None,
         )
+
+    def _trades(self, since: datetime) -> dict[str, Trade]:
+        """Return the last order of each asset that traded."""
+        made: dict[str, Trade] = {}
+        for record in self.intents.values():
+            if record.state not in TRADED or record.signed_at is None or record.signed_at <= since:
+                continue
+            other = Side.BUY if record.side is Side.SELL else Side.SELL
+            for asset, side in ((record.asset, record.side), (record.quote, other)):
+                if asset not in made or made[asset].at <= record.signed_at:
+                    made[asset] = Trade(record.signed_at, side, record.has_rest)
+        quote = self.binding.quote if self.binding is not None else ""
+        return {asset: trade for asset, trade in made.items() if asset != quote}  # the cash never rests
 
     def _never_sent(self, key: Key) -> bool:
         return self.intents[key].state is IntentState.ABANDONED

@@ -12,7 +12,7 @@ from rebalancer.core.plan import AssetLine, Decision, Plan
 from rebalancer.core.plan_json import PlanHeader
 from rebalancer.report.drift_bar import WIDTH, DriftBar, bar_of
 from rebalancer.report.text import leg_words
-from rebalancer.report.words import amount, closing, money, percent, printable, signed_points
+from rebalancer.report.words import amount, apart, closing, money, percent, printable, signed_points, worth_here
 
 
 def drift_bar(line: AssetLine) -> DriftBar:
@@ -30,7 +30,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = (money, percent, signed_points, amount, printable, leg_words, drift_bar)
+    words = (money, percent, signed_points, amount, printable, leg_words, drift_bar, apart, worth_here)
     made.filters.update({word.__name__: word for word in words})
     return made
 

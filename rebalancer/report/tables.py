@@ -10,12 +10,12 @@ from decimal import Decimal
 from rebalancer.core.money import ZERO, plain
 from rebalancer.core.plan import Plan
 from rebalancer.core.plan_json import PlanHeader
-from rebalancer.report.words import amount, closing, money, percent, printable, signed_points
+from rebalancer.report.words import amount, apart, closing, money, percent, printable, signed_points, worth, worth_here
 
 COLUMNS = (
     "cycle_id", "taken_at", "mode", "venue", "asset", "free", "locked", "price", "value_quote", "weight", "target",
     "band_low", "band_high", "drift", "decision", "order_quantity", "order_spend_quote", "fee_quote", "reason_code",
-    "reason",
+    "reason", "state", "kept", "external",
 )  # fmt: skip
 _MARKUP = re.compile(r"[\\`*_\[\]|]")
 
@@ -37,6 +37,7 @@ def plan_csv(plan: Plan, header: PlanHeader) -> str:
                 *(plain(figure) for figure in figures), line.decision.value,
                 *(plain(sum(each, ZERO)) if each else "" for each in (sold, spent_quote, fee_quote)),
                 line.reason.code.value, _field(line.reason.text),
+                line.state.value, plain(line.kept), plain(line.external),
             ]
         )  # fmt: skip
     return out.getvalue()
@@ -55,13 +56,13 @@ def _orders_of(plan: Plan, asset: str) -> tuple[list[Decimal], list[Decimal], li
 
 def plan_markdown(plan: Plan, header: PlanHeader) -> str:
     """Return the report as Markdown."""
-    worth = "value unknown" if plan.nav_quote is None else f"{money(plan.nav_quote)} {plan.quote}"
     lines = [
         f"# {header.mode.upper()} on {header.venue}",
         "",
-        f"{plan.taken_at:%Y-%m-%d %H:%M:%S} UTC, {worth}. {closing(plan, header.mode)}",
+        f"{plan.taken_at:%Y-%m-%d %H:%M:%S} UTC, {worth(plan)}. {closing(plan, header.mode)}",
+        *([worth_here(plan)] if worth_here(plan) else []),
         "",
-        *(f"- **{denial.code.value}**: {_cell(denial.text)}" for denial in plan.denials),
+        *(f"- **{denial.code.value}**: {_cell(denial.text)}" for denial in (*plan.denials, *plan.warnings)),
     ]
     if plan.assets:
         lines += ["", f"| asset | holds | in {plan.quote} | now % | target % | band % | drift | | why |"]
@@ -85,6 +86,7 @@ def plan_markdown(plan: Plan, header: PlanHeader) -> str:
     lines += [""] if beside or plan.notes else []
     lines += [f"- {_cell(skip.asset)}: {_cell(skip.reason.text)}" for skip in beside]
     lines += [f"- {_cell(note)}" for note in plan.notes]
+    lines += [f"- {_cell(text)}" for text in map(apart, plan.assets) if text]
     return "\n".join(lines) + "\n"
 
 

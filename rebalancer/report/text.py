@@ -14,7 +14,18 @@ from rich.table import Table
 from rebalancer.core.model import Side
 from rebalancer.core.plan import AssetLine, Decision, Leg, Plan
 from rebalancer.core.plan_json import PlanHeader
-from rebalancer.report.words import amount, closing, money, percent, printable, signed_points
+from rebalancer.report.words import (
+    amount,
+    apart,
+    closing,
+    commands,
+    money,
+    percent,
+    printable,
+    signed_points,
+    worth,
+    worth_here,
+)
 
 WIDTH = 80
 UNBOUND = 1000  # wider than any table, to learn how wide it wants to be
@@ -40,6 +51,8 @@ def plan_text(plan: Plan, header: PlanHeader, *, colour: bool = False, width: in
         if console.measure(table, options=console.options.update(max_width=UNBOUND)).maximum > width:
             table = _assets(plan, bars=False)  # rather no picture than a cut figure
         console.print(table)
+    for text in filter(None, map(apart, plan.assets)):
+        _wrapped(console, text, indent="", later="  ")
     if plan.legs:
         _legs(console, plan)
     _stays(console, plan)
@@ -52,13 +65,16 @@ def _head(console: Console, plan: Plan, header: PlanHeader) -> None:
     style = "bold red" if header.mode == "live" else "bold"
     console.print(f"{header.mode.upper()} on {header.venue}", style=style, end="")
     taken = plan.taken_at.strftime("%Y-%m-%d %H:%M:%S UTC")
-    worth = "value unknown" if plan.nav_quote is None else f"{money(plan.nav_quote)} {plan.quote}"
-    console.print(f"  {taken}  {worth}")
+    console.print(f"  {taken}  {worth(plan)}")
+    if worth_here(plan):
+        console.print(worth_here(plan), soft_wrap=True)
 
 
 def _warnings(console: Console, plan: Plan) -> None:
-    for denial in plan.denials:
+    for denial in (*plan.denials, *plan.warnings):
         console.print(f"! {escape(printable(denial.text))} ({denial.code.value})", style="bold yellow")
+        for command in commands(denial):  # also in one piece, to be copied
+            console.print(f"  {escape(command)}", soft_wrap=True)
 
 
 def _assets(plan: Plan, *, bars: bool = True) -> Table:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from rebalancer.core.money import plain
-from rebalancer.core.plan import Plan
-from rebalancer.core.reasons import Trigger
+from rebalancer.core.plan import AssetLine, Denial, Plan
+from rebalancer.core.reasons import Deny, Trigger
 
 CENT = Decimal("0.01")
+COMMAND = re.compile(r"`(rebalancer [^`]+)`")
 
 
 def money(value: Decimal) -> str:
@@ -35,6 +37,33 @@ def amount(value: Decimal) -> str:
 def printable(text: str) -> str:
     """Return foreign words without control characters."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def apart(line: AssetLine) -> str:
+    """Return what of an asset is kept or held elsewhere, or an empty text."""
+    parts = []
+    if line.kept:
+        parts.append(f"{amount(line.kept)} of it kept: neither counted nor sold")
+    if line.external:
+        parts.append(f"{amount(line.external)} more held elsewhere: counted, never traded")
+    return f"{line.asset}: {'; '.join(parts)}" if parts else ""
+
+
+def worth(plan: Plan) -> str:
+    """Return what the portfolio is worth."""
+    return "value unknown" if plan.nav_quote is None else f"{money(plan.nav_quote)} {plan.quote}"
+
+
+def worth_here(plan: Plan) -> str:
+    """Return how much of the worth is at the exchange where that is less, or an empty text."""
+    if plan.nav_here_quote is None or plan.nav_here_quote == plan.nav_quote:
+        return ""
+    return f"{money(plan.nav_here_quote)} {plan.quote} of it at the exchange: limits are percents of that."
+
+
+def commands(denial: Denial) -> list[str]:
+    """Return what the owner is to type to answer a denial."""
+    return COMMAND.findall(printable(denial.text)) if denial.code is Deny.ACK_NEEDED else []
 
 
 def closing(plan: Plan, mode: str) -> str:

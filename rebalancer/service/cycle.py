@@ -14,6 +14,7 @@ from rebalancer.core.canonical import canonical
 from rebalancer.core.ids import run_id as make_run_id
 from rebalancer.core.ledger import Books, Look, next_books, open_books
 from rebalancer.core.model import Snapshot, Usage
+from rebalancer.core.money import ZERO
 from rebalancer.core.orders import IntentState
 from rebalancer.core.plan import Plan
 from rebalancer.core.plan_json import PlanHeader, plan_document
@@ -26,7 +27,7 @@ from rebalancer.journal import records
 from rebalancer.journal.fold import IntentRecord
 from rebalancer.journal.store import Journal
 from rebalancer.service.execute import execute
-from rebalancer.service.flows import settle_flows
+from rebalancer.service.flows import settle_flows, unexplained
 from rebalancer.service.gate import require_no_stop, require_open_market, require_sane_clock
 from rebalancer.service.observe import Observation, observe
 from rebalancer.service.reconcile import resolve
@@ -83,17 +84,27 @@ def look(shell: Shell, targets: Targets) -> Observation:
 def decide(shell: Shell, targets: Targets, *, forced: bool = False, changed: bool = False, run_id: str = "") -> Decided:
     """Look and plan: nothing is sent, and nothing is written but, live, what somebody else did to the balances.
 
-    `changed` plans as after a change of targets, for a preview of one.
+    `changed` plans as after a change of targets, for a preview of one. `run_id` is what the owner may call the plan.
     """
     seen = look(shell, targets)
     if shell.live:
         seen = settle_flows(shell, targets, run_id, seen, partial(look, shell, targets))
     denied = require_open_market(seen.market, seen.snapshot)
     usage = shell.journal.state.usage(shell.venue.server_now(), weights_digest(targets.weights))
+    if not shell.live:  # what a live cycle would write down as a flow, after a second look
+        usage = replace(usage, flows=_with_new_flows(shell, targets, usage.flows, seen))
     if changed:
         usage = replace(usage, targets_changed=True)
-    plan = make_plan(seen.snapshot, targets, usage, forced=forced, live=shell.live, denied=denied)
+    plan = make_plan(seen.snapshot, targets, usage, forced=forced, live=shell.live, denied=denied, name=run_id)
     return Decided(seen.snapshot, usage, plan)
+
+
+def _with_new_flows(
+    shell: Shell, targets: Targets, flows: Mapping[str, Decimal], seen: Observation
+) -> dict[str, Decimal]:
+    new = unexplained(shell.journal.state, seen.snapshot.balances, targets.assets)
+    held = {asset: moved for asset, moved in new.items() if asset in seen.snapshot.balances}
+    return {asset: flows.get(asset, ZERO) + held.get(asset, ZERO) for asset in {*flows, *held}}
 
 
 def run_cycle(
@@ -123,9 +134,16 @@ def run_cycle(
         shell.journal.append(records.run_closed(run, status=status, text=text))
         raise
     result = replace(result, seconds=shell.clock.monotonic_s() - started_s)
-    shell.journal.append(records.run_closed(run, status=result.status, text=result.text))
-    shell.say(Progress(Step.CLOSED, f"cycle {run}: {result.status}"))
+    text = result.text or _refusal(result)
+    shell.journal.append(records.run_closed(run, status=result.status, text=text))
+    shell.say(Progress(Step.CLOSED, f"cycle {run}: {result.status}{': ' if text else ''}{text}"))
     return result
+
+
+def _refusal(result: CycleResult) -> str:
+    """Return why a plan was refused, with what answers it, for whoever only sees how the run ended."""
+    refused = result.plan is not None and result.status is CycleStatus.REFUSED
+    return "; ".join(denial.text for denial in result.plan.denials) if refused and result.plan is not None else ""
 
 
 def _run(shell: Shell, targets: Targets, run: str, settle_s: float, *, forced: bool) -> CycleResult:
@@ -216,5 +234,5 @@ def _status_after(shell: Shell, run: str, plan: Plan, text: str) -> CycleStatus:
     if text in {"paused", "told to stop"}:
         return CycleStatus.STOPPED
     whole = all(record.state is IntentState.FILLED for record in orders_of(shell.journal, run))
-    skipped = any(skip.reason.code is not Skip.NOT_COUNTED for skip in plan.skips)
+    skipped = any(skip.reason.code not in {Skip.NOT_COUNTED, Skip.GONE} for skip in plan.skips)
     return CycleStatus.DONE if whole and not skipped and not text and _complete(plan) else CycleStatus.WORK_LEFT

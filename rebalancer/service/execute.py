@@ -10,6 +10,7 @@ from functools import partial
 
 from rebalancer.core import fit
 from rebalancer.core.depth import walk_book
+from rebalancer.core.holdings import spendable
 from rebalancer.core.ids import client_order_id
 from rebalancer.core.model import Balance, Book, PlaceRequest, Side, Snapshot
 from rebalancer.core.money import ZERO
@@ -74,6 +75,7 @@ def make_intents(plan: Plan, run_id: str, nonce: str) -> tuple[Intent, ...]:
             quote=leg.quote,
             size=leg.size,
             notional_quote=leg.notional_quote,
+            capped=leg.capped,
             client_order_id=client_order_id(
                 account_id=plan.account_id,
                 nonce=nonce,
@@ -202,14 +204,16 @@ def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance
     rules = run.snapshot.rules[leg.asset] if leg.direct is None else run.snapshot.crosses[leg.symbol].rules
     state = run.shell.journal.state
     usage = state.usage(run.shell.venue.server_now(), "")
-    free = balances[leg.spent].free
+    free = spendable(run.targets, balances[leg.spent])
     amount_precision = rules.symbol in usage.amount_precision_symbols
     fitted = fit.fit_leg(leg, free=free, rules=rules, amount_precision=amount_precision)
     if not isinstance(fitted, Leg):
         return f"{fitted.code}: {fitted.text}"
-    assert run.plan.nav_quote is not None
+    assert run.plan.nav_here_quote is not None
     sent_quote = max(run.sent_quote.get(side, ZERO) for side in _sides(leg))
-    clipped = fit.clip_to_limits(fitted, run.targets.limits, usage, run.plan.nav_quote, rules, spent_quote=sent_quote)
+    clipped = fit.clip_to_limits(
+        fitted, run.targets.limits, usage, run.plan.nav_here_quote, rules, spent_quote=sent_quote
+    )
     if not isinstance(clipped, Leg):
         return f"{clipped.code}: {clipped.text}"
     if book.mid is None:

@@ -61,7 +61,7 @@ def observe(venue: Venue, gather: Gather, targets: Targets, account_id: str) -> 
         fees = venue.fetch_fee_rates(listed) if listed else {}
     books = dict(zip(symbols, cast("list[Book | None]", results[5:]), strict=True))
     crosses = fetch_crosses(venue, gather, targets, rules, market)
-    kept = {a: held for a, held in balances.items() if a in targets.weights or held.total}
+    kept = {a: held for a, held in balances.items() if a in targets.assets or held.total}
     snapshot = Snapshot(
         taken_at=venue.server_now(),
         account_id=account_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 from decimal import Decimal
@@ -19,6 +20,7 @@ from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import EXACT, ONE, ZERO, QuoteAmount
 from rebalancer.core.plan import Plan
 from rebalancer.core.planner import make_plan
+from rebalancer.core.targets import BandPolicy
 from rebalancer.errors import ConfigError
 from tests.backtest.histories import COINS, FREE, HOUR, NARROW, a_history, d, flat, targets
 
@@ -213,3 +215,33 @@ def test_a_leg_over_a_pair_of_two_coins_moves_both_and_charges_the_one_received(
         replace(leg, symbol="aaabbb", size=QuoteAmount(d(2))), cross, prices, 0, fee_rate=d("0.002"), half_spread=ZERO
     )
     assert trade.changes == {"AAA": Decimal(50) - Decimal("0.1"), "BBB": d(-2)} and trade.fee_asset == "AAA"
+
+
+def test_a_coins_own_band_is_acted_on_also_where_it_is_narrower_than_the_rule() -> None:
+    wide = replace(targets(), bands=BandPolicy(k=d(1), floor=d(20), cap=d(20)))
+    series = generate(11, 24 * 20, COINS[:3], step=HOUR)
+    assert not run_backtest(series, wide, FREE).trades
+    own = replace(wide, bands=replace(wide.bands, per_coin={"AAA": d("0.5")}))
+    assert run_backtest(series, own, FREE).trades
+
+
+def test_a_coin_rests_between_hourly_closes_unless_caps_are_off() -> None:
+    wanted = replace(targets(cooldown_h=d(12)), bands=NARROW)
+    series = generate(9, 24 * 60, COINS[:3], step=HOUR)
+    on, off = (run_backtest(series, wanted, BacktestSetting(caps=caps, guards=False)) for caps in (True, False))
+    closest = {}
+    for name, result in (("on", on), ("off", off)):
+        hours = [
+            later.at - trade.at
+            for asset in COINS[:3]
+            for trade, later in itertools.pairwise(each for each in result.trades if each.base == asset)
+            if later.side is not trade.side
+        ]
+        closest[name] = min(hours)
+    assert closest["on"] >= 12 > closest["off"]
+
+
+def test_a_back_test_is_of_the_weights_alone_whatever_is_kept_elsewhere_or_sold() -> None:
+    series = generate(6, 150, COINS)
+    owner = replace(targets(), leaving=("ZZZ",), kept={"AAA": d(3)}, external={"BBB": d(5)})
+    assert lines_of(run_backtest(series, owner, FREE)) == lines_of(run_backtest(series, targets(), FREE))

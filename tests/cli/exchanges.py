@@ -17,7 +17,11 @@ from rebalancer.simulator.market import Market
 from rebalancer.simulator.server import Server, listen
 from tests.e2e.processes import ACCESS_KEY, ACCOUNT, SECRET_KEY
 
-HOLDINGS = {"BTC": Decimal("0.1"), "ETH": Decimal(1), "USDT": Decimal(3000)}
+# Something of every shipped target: without one of them the first live cycle would be a first build, which asks first.
+HOLDINGS = {
+    "BTC": Decimal("0.1"), "ETH": Decimal(1), "SOL": Decimal("0.1"), "XRP": Decimal(5), "LINK": Decimal(1),
+    "USDT": Decimal(3000),
+}  # fmt: skip
 FAST = 60.0  # seconds a second, where a verb has to wait
 EMBEDDED = {"REBALANCER_VENUE": "embedded"}
 LIVE = {**EMBEDDED, "REBALANCER_MODE": "live"}

@@ -14,7 +14,7 @@ from rebalancer.journal.rows import Kind
 from rebalancer.journal.store import Journal
 from rebalancer.service.clock import SystemClock
 from tests.cli.conftest import Owner, words_of
-from tests.cli.exchanges import LIVE
+from tests.cli.exchanges import EMBEDDED, LIVE
 
 
 @contextmanager
@@ -131,3 +131,54 @@ def test_hostile_words_of_a_reason_stay_words(owner: Owner) -> None:
     shown = owner.say("status").out
     assert "\x1b" not in shown and "[red]gone" in shown
     assert [line for line in shown.splitlines() if line.startswith("DRY-RUN")] == ["DRY-RUN on embedded"]
+
+
+LARGE = ("BTC=5", "ETH=55")  # of 35 and 25
+
+
+@pytest.fixture
+def asking(owner: Owner) -> str:
+    """Change the owner's targets beyond a cycle's cap once they were served; return the run that asks for leave."""
+    for _ in range(8):
+        code = owner.say("run", "--live", **LIVE).code
+        if code == Exit.DONE:
+            break
+    assert code == Exit.DONE
+    preview = owner.say("targets", "set", *LARGE, "--yes", **EMBEDDED)
+    assert "the change of targets needs a turnover of" in " ".join(preview.out.split())
+    said = owner.say("run", "--live", **LIVE)
+    assert said.code == Exit.REFUSED and "ack_needed" in said.out
+    (command,) = [line.strip() for line in said.out.splitlines() if line.strip().startswith("rebalancer ack ")]
+    return command
+
+
+def test_leave_is_asked_for_with_a_command_that_gives_it(
+    owner: Owner, asking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert asking in " ".join(owner.say("status").out.split())
+    asked: list[str] = []
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda prompt: asked.append(prompt) or "y")
+    said = owner.say(*asking.split()[1:])
+    assert said.code == Exit.DONE and "needs a turnover of" in said.out and "Allowed" in said.out
+    assert len(asked) == 1 and asking.rsplit(maxsplit=1)[-1] in asked[0]
+    assert "are left for the weights that you allowed" in owner.say("status").out
+    traded = owner.say("run", "--live", **LIVE)
+    assert traded.code == Exit.WORK_LEFT and "the targets changed" in traded.out
+
+
+def test_leave_is_refused_where_it_cannot_be_given_and_nothing_is_written(owner: Owner, asking: str) -> None:
+    _, _, run, *_ = asking.split()
+    first = json.loads(owner.say("history", "50", "--json").out)["runs"][-1]["run_id"]
+    for words, code in (
+        ((run,), Exit.USAGE),
+        ((run, "--up-to", "0"), Exit.USAGE),
+        ((first, "--up-to", "100"), Exit.CONFIG),
+        (("manual-20000101T0000Z-a1", "--up-to", "100"), Exit.CONFIG),
+    ):
+        said = owner.say("ack", *words, "--yes")
+        assert said.code == code and "unexpected" not in said.err, words
+    owner.say("targets", "set", "BTC=6", "ETH=54", "--yes", "--no-preview")
+    said = owner.say("ack", run, "--up-to", "100", "--yes")
+    assert said.code == Exit.CONFIG and "the weights changed since" in " ".join(said.err.split())
+    with journal_of(owner) as journal:
+        assert journal.state.approval is None and not list(journal.rows(kinds=(Kind.ACK,)))

@@ -95,7 +95,7 @@ def test_it_says_where_it_listens_answers_and_stops_at_a_signal() -> None:
 def test_what_an_account_holds_and_did_outlives_the_process(owner: Owner, tmp_path: Path) -> None:
     place = tmp_path / "exchange.json"
     options = (
-        "--state", str(place), "--balances", "BTC=0.2,ETH=1,USDT=500", "--access-key", "e2e-access-key-0001",
+        "--state", str(place), "--balances", "BTC=0.2,ETH=1,SOL=1,XRP=5,LINK=1,USDT=500", "--access-key", "e2e-access-key-0001",
         "--secret-key", "e2e-secret-key-0001",
     )  # fmt: skip
     with running_exchange(*options) as (url, _):

@@ -46,7 +46,7 @@ def test_set_shows_diff_and_trades_keeps_comments_and_the_version_before(owner: 
     [
         (("BTC=41", "USDT=10"), Exit.CONFIG, "sum to 101"),
         (("BTC=lots",), Exit.USAGE, "ASSET=PERCENT"),
-        (("BTC=0", "USDT=50"), Exit.CONFIG, "--leave BTC"),
+        (("BTC=0", "USDT=50", "--yes"), Exit.USAGE, "--leave BTC"),
         (("BTC=NaN",), Exit.USAGE, "ASSET=PERCENT"),
         ((), Exit.USAGE, "at least one"),
         (("BTC=40", "USDT=10", "--json"), Exit.USAGE, "--yes"),

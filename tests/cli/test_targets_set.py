@@ -114,6 +114,45 @@ def test_what_cannot_be_is_refused_and_no_byte_changes(
     assert own.targets.read_text(encoding="utf-8") == OWN and not previous(own).exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("ETH=0", "USDT=60.5"), "`--exit ETH` to sell it completely"),
+        (("USDT=60.5", "--exit", "ETH", "--leave", "ETH"), "choose one"),
+    ],
+    ids=words_of,
+)
+def test_what_a_weight_of_zero_means_must_be_said_where_nobody_can_be_asked(
+    own: Owner, words: tuple[str, ...], text: str
+) -> None:
+    said = own.say("targets", "set", *words, "--yes", "--no-preview")
+    assert said.code == Exit.USAGE and text in " ".join(said.err.split())
+    assert own.targets.read_text(encoding="utf-8") == OWN
+
+
+SOLD = OWN.replace("ETH  = 40.5   # since May\n", "").replace("20 ", "60.5 ")
+
+
+@pytest.mark.parametrize(("word", "after"), [("sell", SOLD + "\n[exit]\nETH = true\n"), ("leave", SOLD)])
+def test_a_weight_of_zero_is_a_question(own: Owner, monkeypatch: pytest.MonkeyPatch, word: str, after: str) -> None:
+    asked = answers(monkeypatch, word, "y")
+    assert own.say("targets", "set", "ETH=0", "USDT=60.5", "--no-preview").code == Exit.DONE
+    assert "sell it completely, or leave it alone?" in asked[0]
+    assert own.targets.read_text(encoding="utf-8") == after
+    shown = json.loads(own.say("targets", "show", "--json").out)
+    assert shown.get("exit") == ({"ETH": True} if word == "sell" else None)
+
+
+def test_a_coin_to_sell_is_named_below_the_header_that_is_there(own: Owner) -> None:
+    shipped = own.targets.parent / "targets.toml"
+    head = OWN + "\n[exit]   # gone for good\nDOGE = true\n[keep]\nBTC = 0.1\n"
+    shipped.write_text(head, encoding="utf-8")
+    assert own.say("targets", "set", "USDT=60.5", "--exit", "ETH", "--yes", "--no-preview").code == Exit.DONE
+    text = own.targets.read_text(encoding="utf-8")
+    assert "[exit]   # gone for good\nETH = true\nDOGE = true\n[keep]" in text
+    assert "BTC                     0.1" in own.say("targets", "show").out
+
+
 def test_json_is_one_document_with_the_plan_it_would_cause(own: Owner) -> None:
     said = own.say("targets", "set", "BTC=49.5", "ETH=30.5", "--yes", "--json", **EMBEDDED)
     document = json.loads(said.out)

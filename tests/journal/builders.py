@@ -153,6 +153,8 @@ def _step(state: JournalState, now: datetime, rng: random.Random, number: int) -
         record, event = rng.choice(waiting if waiting and rng.random() < 0.5 else events)
         return (moved(_intent_of(record), event, now),)
     run = run_id("test", now, number + 1)
+    if number % 40 == 17:
+        return (records.ack_plan(run, "owner", weights_digest="weights", up_to_quote=d("0.5") + number),)
     makers = [
         lambda: (started(run, slot=now), records.config(run, digest="d", weights={"BTC": d("99.5"), "USDT": d("0.5")})),
         lambda: (

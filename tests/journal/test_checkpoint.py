@@ -35,6 +35,7 @@ INTENTS = st.builds(
     amount=AMOUNTS,
     notional_quote=AMOUNTS,
     client_order_id=TEXTS,
+    capped=st.booleans(),
     state=st.sampled_from(IntentState),
     sent_amount=st.none() | AMOUNTS,
     signed_at=st.none() | MOMENTS,

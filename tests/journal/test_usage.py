@@ -8,15 +8,16 @@ from functools import partial
 
 import pytest
 
-from rebalancer.core.model import Side
+from rebalancer.core.model import Side, Trade
+from rebalancer.core.money import BaseAmount
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.core.plan import Denial
-from rebalancer.core.reasons import Deny
+from rebalancer.core.reasons import Deny, Trigger
 from rebalancer.journal import records
 from rebalancer.journal.state import DAY
 from rebalancer.journal.store import Journal
 from tests.core.builders import NOW, d
-from tests.journal.builders import PLAN, RUN, brought_to, intent, moved, new_journal, planned, sending
+from tests.journal.builders import PLAN, RUN, brought_to, intent, moved, new_journal, path_to, planned, sending
 
 
 def test_targets_count_as_changed_until_a_whole_live_plan_served_them() -> None:
@@ -65,9 +66,9 @@ def test_only_the_worth_of_a_plan_whose_data_passed_is_compared_with_the_next() 
     denied = Denial(Deny.CLOCK_SKEW, "the clocks are apart")
     with new_journal() as journal:
         assert journal.state.usage(NOW, "").nav_validated_quote is None
-        journal.append(planned(plan=replace(PLAN, nav_quote=d("50000.000000000000000001")), mode="dry-run"))
-        journal.append(planned(plan=replace(PLAN, nav_quote=d(1), denials=(denied,))))
-        journal.append(planned(plan=replace(PLAN, nav_quote=None)))
+        journal.append(planned(plan=replace(PLAN, nav_here_quote=d("50000.000000000000000001")), mode="dry-run"))
+        journal.append(planned(plan=replace(PLAN, nav_here_quote=d(1), denials=(denied,))))
+        journal.append(planned(plan=replace(PLAN, nav_quote=None, nav_here_quote=None)))
         assert journal.state.usage(NOW, "").nav_validated_quote == d("50000.000000000000000001")
 
 
@@ -124,3 +125,79 @@ def test_usage_is_what_was_sent_in_the_24_hours_before() -> None:
         ):
             usage = journal.state.usage(NOW + timedelta(hours=hours), "")
             assert (usage.sold_quote, usage.bought_quote, usage.orders) == (d(sold), d(bought), orders), hours
+
+
+@pytest.mark.parametrize("state", list(IntentState))
+def test_only_what_traded_lets_its_coin_rest(state: IntentState) -> None:
+    with new_journal() as journal:
+        brought_to(journal, state)
+        trades = journal.state.usage(NOW + timedelta(hours=1), "").trades
+        traded = state in {IntentState.FILLED, IntentState.PARTIAL}
+        assert trades == ({"BTC": Trade(NOW, Side.SELL, rest=state is IntentState.PARTIAL)} if traded else {})
+
+
+@pytest.mark.parametrize(
+    ("capped", "sent", "rest"), [(False, "0.25", False), (True, "0.25", True), (False, "0.2", True)]
+)
+def test_an_order_that_was_cut_leaves_a_rest(capped: bool, sent: str, rest: bool) -> None:
+    with new_journal() as journal:
+        made = replace(intent(), capped=capped)
+        less = replace(made, size=BaseAmount(d(sent)))
+        journal.append(records.intent(made), sending(less), moved(made, Event.ACCEPT), moved(made, Event.FILL))
+        assert journal.state.usage(NOW, "").trades["BTC"].rest is rest
+
+
+def test_the_last_trade_of_a_coin_is_the_one_that_counts_for_two_days() -> None:
+    with new_journal() as journal:
+        for number, side, hours in ((1, Side.SELL, 0), (2, Side.BUY, 5)):
+            made = intent(number, side=side, amount="20")
+            at = NOW + timedelta(hours=hours)
+            journal.append(records.intent(made), sending(made, at), moved(made, Event.ACCEPT), moved(made, Event.FILL))
+        last = NOW + timedelta(hours=5)
+        assert journal.state.usage(last, "").trades == {"BTC": Trade(last, Side.BUY)}
+        assert journal.state.usage(last + timedelta(hours=47), "").trades
+        assert not journal.state.usage(last + timedelta(hours=48), "").trades
+
+
+def test_leave_is_for_one_set_of_weights_and_used_up_by_what_is_filled() -> None:
+    with new_journal() as journal:
+        assert journal.state.usage(NOW, "a").acked_quote is None
+        journal.append(records.ack_plan(RUN, "owner", weights_digest="a", up_to_quote=d("150.5")))
+        assert journal.state.usage(NOW, "a").acked_quote == d("150.5")
+        assert journal.state.usage(NOW, "b").acked_quote is None
+        made = intent()
+        journal.append(records.intent(made), *(moved(made, event) for event in path_to(IntentState.FILLED)))
+        assert journal.state.usage(NOW, "a").acked_quote == d("50.5")
+        journal.append(records.ack_plan(RUN, "owner", weights_digest="a", up_to_quote=d(7)))
+        assert journal.state.usage(NOW, "a").acked_quote == 7, "a new leave is a new amount"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_leave_ends_with_the_plan_that_carried_the_weights_out(whole: bool) -> None:
+    with new_journal() as journal:
+        journal.append(records.ack_plan(RUN, "owner", weights_digest="a", up_to_quote=d(150)))
+        journal.append(planned(digest="a", complete=True), records.plan_closed(RUN, "", whole=whole))
+        assert (journal.state.usage(NOW, "a").acked_quote is None) == whole
+
+
+def test_flows_add_up_until_a_plan_that_is_not_about_them() -> None:
+    flow = {"held": {"USDT": d(5)}, "t_exch": NOW}
+    with new_journal() as journal:
+        for amount in ("2.5", "-1"):
+            journal.append(records.external_flow(RUN, moved={"USDT": d(amount)}, **flow))
+        journal.append(planned(plan=replace(PLAN, trigger=Trigger.CASH_FLOW)))
+        journal.append(planned(mode="dry-run"))
+        journal.append(planned(plan=replace(PLAN, denials=(Denial(Deny.CLOCK_SKEW, "apart"),))))
+        assert journal.state.usage(NOW, "").flows == {"USDT": d("1.5")}
+        journal.append(planned())
+        assert journal.state.usage(NOW, "").flows == {}
+
+
+def test_one_coin_sold_for_another_lets_both_rest_and_counts_on_both_sides_of_the_leave() -> None:
+    with new_journal() as journal:
+        journal.append(records.ack_plan(RUN, "owner", weights_digest="a", up_to_quote=d(150)))
+        made = replace(intent(), asset="ETH", symbol="ethbtc", quote="BTC")
+        journal.append(records.intent(made), *(moved(made, event) for event in path_to(IntentState.FILLED)))
+        assert journal.state.usage(NOW, "").trades == {"ETH": Trade(NOW, Side.SELL), "BTC": Trade(NOW, Side.BUY)}
+        approval = journal.state.approval
+        assert approval is not None and (approval.sold_quote, approval.bought_quote) == (100, 100)

@@ -34,6 +34,7 @@ T_CYCLE, T_STARTUP, T_FLOWS = "service/test_cycle.py", "service/test_startup.py"
 T_STRANGERS, T_PAUSE, T_GATE = "service/test_strangers.py", "service/test_pause.py", "service/test_gate.py"
 T_PLANNER, T_PROPERTIES = "core/test_planner.py", "core/test_planner_properties.py"
 T_ENGINE = "backtest/test_engine.py"
+T_OWNER, T_OWNER_P = "service/test_owner.py", "core/test_owner_properties.py"
 T_GUARDS, T_SIZING = "core/test_guards.py", "core/test_sizing.py"
 T_LOTS, T_DEPTH, T_SMALL = "core/test_lots.py", "core/test_depth.py", "core/test_small_accounts.py"
 T_STORE, T_TAMPER, T_USAGE = "journal/test_store.py", "journal/test_tampering.py", "journal/test_usage.py"
@@ -201,6 +202,27 @@ MUTANTS: tuple[Mutant, ...] = (
        "        row = self.closes[at].tolist()", "        row = self.closes[min(at + 1, len(self.times) - 1)].tolist()", T_ENGINE),
     _m("a close that might be traded is passed over", "backtest/engine.py",
        "np.flatnonzero(outside.any(axis=0) |", "np.flatnonzero(outside.all(axis=0) |", T_ENGINE),
+    # What the owner decided about single coins, and what is asked first.
+    _m("what is kept is planned away", "core/holdings.py",
+       "    return max(ZERO, held.free - targets.kept.get(held.asset, ZERO))", "    return held.free", T_OWNER_P),
+    _m("what is kept is sold when it is sent", EXECUTE,
+       "    free = spendable(run.targets, balances[leg.spent])\n", "    free = balances[leg.spent].free\n", T_OWNER),
+    _m("a resting coin is traded", "core/wishes.py",
+       "        reach[asset, side] = ZERO\n", "        pass\n", T_OWNER_P, T_OWNER),
+    _m("a cool-down is forgotten", "journal/state.py",
+       "            trades=self._trades(now - REST_MAX),\n", "            trades={},\n", T_USAGE, T_OWNER),
+    _m("a deposit sells", "core/wishes.py",
+       "        np.where(only_cash, valuation.bands, WIDE) if trigger is Trigger.CASH_FLOW else valuation.bands,\n",
+       "        valuation.bands,\n", T_OWNER_P),
+    _m("a large change asks for nothing", "core/planner.py",
+       "    denials += asked if live else ()\n", "    denials += ()\n", "core/test_owner_wishes.py", T_OWNER),
+    _m("what was allowed is never used up", "journal/fold.py",
+       "            state.approval = state.approval.used_by(state.intents[record.key], _quote(state))\n", "            pass\n", T_USAGE, T_OWNER),
+    _m("leave is for any weights", "journal/state.py",
+       "self.approval.weights_digest == weights_digest\n", "True\n", T_USAGE, T_OWNER),
+    _m("percents of what is elsewhere", "core/planner.py",
+       "    room = room_left(targets.limits, usage, valuation.nav_here_quote)\n",
+       "    room = room_left(targets.limits, usage, valuation.nav_quote)\n", T_OWNER_P),
     # Wire and journal.
     _m("an unlisted code taken for a refusal", "venues/htx/codes.py",
        "    return code in PLACE_REFUSALS", '    return code not in {"base-system-error", "timeout"}', T_CODES),

@@ -15,8 +15,8 @@ from tests.report.plans import HEADER, full_plan, refused_plan
 
 GOLDEN = Path(__file__).parents[1] / "data" / "plan.json"
 CONTRACT = {
-    "": "schema cycle_id taken_at mode venue quote nav_quote assets legs skips denials totals",
-    "assets": "asset free locked price value_quote weight target band_low band_high drift state decision reason",
+    "": "schema cycle_id taken_at mode venue quote nav_quote nav_here_quote assets legs skips denials warnings totals",
+    "assets": "asset free locked kept external price value_quote weight target band_low band_high drift state decision reason",
     "legs": "intent_seq symbol side notional_quote fee_quote spread_cost_bps impact_bps client_order_id reason",
     "skips": "asset reason",
     "totals": "turnover notional_quote fee_quote cost_bps drift_before drift_after nav_after_quote",

@@ -40,11 +40,16 @@ def must_hold(house: House, why: object = "") -> None:
 
 
 def must_be_settled(house: House, why: object = "") -> None:
-    """Raise unless nothing is open, a few more cycles are enough, and the one after them has nothing to do."""
+    """Raise unless nothing is open, a few more cycles are enough, and the one after them has nothing to do.
+
+    Coins that just traded rest for hours, so half of the cycles are after that.
+    """
     must_hold(house, why)
     assert not house.journal.state.unresolved, (why, house.journal.state.unresolved)
     assert not house.journal.state.open_plan, why
     statuses = [house.cycle().status.value for _ in range(CYCLES_ENOUGH)]
+    house.clock.advance(float(house.targets.limits.cooldown_h) * 3600)
+    statuses += [house.cycle().status.value for _ in range(CYCLES_ENOUGH)]
     posts = len(house.wire.posts)
     assert house.cycle().status == "within_bands", (why, statuses)
     assert len(house.wire.posts) == posts, why

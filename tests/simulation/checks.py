@@ -51,6 +51,20 @@ class Known:
     quote: Decimal = Decimal(0)
     run: str = ""
 
+    def coins(self) -> tuple[str, str]:
+        """Return the pair's base and what it is priced in."""
+        priced = next(code for code in ("usdt", "btc", "eth") if self.symbol.endswith(code))
+        return self.symbol.removesuffix(priced).upper(), priced.upper()
+
+    def sides(self) -> tuple[str, ...]:
+        """Return on which sides of the turnover it counts: one coin sold for another on both."""
+        return (self.side,) if self.coins()[1] == "USDT" else ("sell", "buy")
+
+    def turned(self) -> dict[str, Decimal]:
+        """Return what was turned over by side, in USDT: as filled, or as it was worth when sent."""
+        direct = len(self.sides()) > 1
+        return dict.fromkeys(self.sides(), Decimal((self.sending or {})["notional_quote"]) if direct else self.quote)
+
 
 @dataclass
 class Checker:
@@ -69,6 +83,8 @@ class Checker:
     refused: int = 0
     rows_in_cycle: int = 0
     plan_rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    allowed: dict[str, Decimal] = field(default_factory=dict)  # turnover by digest of the weights, the last leave alone
+    used: Counter[str] = field(default_factory=Counter)  # quote filled since, by side
     states: Counter[str] = field(default_factory=Counter)
 
     def read_rows(self) -> None:
@@ -102,13 +118,20 @@ class Checker:
         elif kind == "HALT":
             self.halts[seq] = payload["code"]
         elif kind == "OUTCOME" or (kind == "ACK" and "event" in payload):
-            known = self.intents[key]
-            known.state = NEXT[payload["event"]]
-            self.states[known.state] += 1
-            known.filled = Decimal(payload.get("filled_quantity", known.filled))
-            known.quote = Decimal(payload.get("filled_quote", known.quote))
+            self._take_end(self.intents[key], payload)
+        elif kind == "ACK" and "up_to_quote" in payload:
+            self.allowed, self.used = {payload["weights_digest"]: Decimal(payload["up_to_quote"])}, Counter()
         elif kind == "ACK":
             self.halts.pop(payload["halt"], None)
+
+    def _take_end(self, known: Known, payload: dict[str, Any]) -> None:
+        known.state = NEXT[payload["event"]]
+        self.states[known.state] += 1
+        known.filled = Decimal(payload.get("filled_quantity", known.filled))
+        known.quote = Decimal(payload.get("filled_quote", known.quote))
+        if known.state in ("filled", "partial"):
+            for side, amount in known.turned().items():
+                self.used[side] += amount  # type: ignore[assignment]
 
     def at_post(self, post: Post, read_ms: dict[str, int]) -> None:
         """Judge one place call at the instant its bytes leave."""
@@ -124,6 +147,34 @@ class Checker:
         self._wire_equals_intent(body, known)
         self._fresh(known, read_ms)
         self._within_caps(known)
+        self._as_the_owner_wishes(known, read_ms)
+        self._allowed(known)
+
+    def _as_the_owner_wishes(self, known: Known, read_ms: dict[str, int]) -> None:
+        """I18: nothing below what is kept leaves, by the exchange's own balances, and what leaves is not bought."""
+        gets, pays = known.coins() if known.side == "buy" else known.coins()[::-1]
+        must(gets not in self.targets.leaving, "I18", f"{known.cid} buys {gets}, which is to be sold")
+        left = self.world.held(pays) - Decimal((known.sending or {})["amount"])
+        looked_ms = max((ms for name, ms in read_ms.items() if name.startswith("balance")), default=0)
+        known_to_us = self.world.moved_ms < looked_ms
+        kept = self.targets.kept.get(pays, Decimal(0))
+        must(left >= kept or not known_to_us, "I18", f"{known.cid} leaves {left} of {pays}, {kept} are to be kept")
+
+    def _allowed(self, known: Known) -> None:
+        """I19: a first build or a change of targets beyond a cycle's cap trades only what the owner allowed."""
+        row = self.plan_rows[known.run]
+        if row["trigger"] not in ("first_build", "targets_changed"):
+            return
+        nav, here = Decimal(row["nav_quote"]), Decimal(row["nav_here_quote"])
+        drift = [Decimal(line["drift"]) for line in row["plan"]["assets"] if line["asset"] != "USDT"]
+        needed = max(sum(each for each in drift if each > 0), -sum(each for each in drift if each < 0)) * nav
+        if needed <= self.targets.limits.max_turnover_per_cycle / 100 * here + nav / 1000:
+            return
+        allowed = self.allowed.get(row["weights_digest"])
+        must(allowed is not None, "I19", f"{known.cid} is part of a turnover of {needed:.2f} that nobody allowed")
+        for side in known.sides():
+            total = self.used[side] + Decimal((known.sending or {})["notional_quote"])
+            must(total <= (allowed or 0), "I19", f"{known.cid} makes it {total:.2f}, {allowed} are allowed")
 
     def _wire_equals_intent(self, body: dict[str, Any], known: Known) -> None:
         sending = known.sending or {}
@@ -215,6 +266,7 @@ class Checker:
         """Follow an older copy: what it forgot is forgiven as an orphan once the journal halts over it."""
         before = {known.cid for known in self.intents.values()}
         self.intents, self.halts, self.plan_rows, self.seen_seq = {}, {}, {}, 0
+        self.allowed, self.used = {}, Counter()
         self.read_rows()
         self.forgiven |= before - {known.cid for known in self.intents.values()}
         # What was posted and is planned or sending on the old disk was settled on the lost one.
@@ -223,9 +275,17 @@ class Checker:
     def distance(self) -> Decimal:
         """Return the sum of all distances from the targets, by the exchange's own figures."""
         assets = self.targets.assets
-        worth = {asset: self.world.held(asset) * self.world.price(asset) for asset in assets}
+        worth = {asset: self._counted(asset) * self.world.price(asset) for asset in assets}
         nav = sum(worth.values())
+        if not nav:
+            return Decimal(0)
         return sum((abs(worth[a] / nav - self.targets.fraction(a)) for a in assets), Decimal(0))
+
+    def _counted(self, asset: str) -> Decimal:
+        """Return what the owner wants weighed: beyond what is kept, and what is elsewhere."""
+        targets = self.targets
+        here = max(Decimal(0), self.world.held(asset) - targets.kept.get(asset, Decimal(0)))
+        return here + targets.external.get(asset, Decimal(0))
 
     def clone(self, disk: Disk) -> Checker:
         """Return a checker that follows a copied disk from here on."""
@@ -234,4 +294,5 @@ class Checker:
         other.intents = copy.deepcopy(self.intents)
         other.posts, other.halts = list(self.posts), dict(self.halts)
         other.plan_rows, other.forgiven = dict(self.plan_rows), self.forgiven
+        other.allowed, other.used = dict(self.allowed), Counter(self.used)
         return other

@@ -14,7 +14,7 @@ from pathlib import Path
 from rebalancer.core.reasons import Deny, Skip
 from rebalancer.core.targets import OrderPolicy, Route
 from rebalancer.errors import GuardTripped, JournalError, RebalancerError, Unavailable
-from rebalancer.service.cycle import CycleResult, CycleStatus
+from rebalancer.service.cycle import CycleResult, CycleStatus, weights_digest
 from tests.simulation.checks import Checker, must
 from tests.simulation.disk import Disk
 from tests.simulation.hands import Hands, random_limits, random_targets
@@ -145,6 +145,7 @@ class Episode:
                 self.disk.fill()
                 self.world.fired["disk_full"] += 1
             self.last = life.cycle(self.targets, slot)
+            self.hands.allow(life.journal, self.last, weights_digest(self.targets.weights))
         except Crash:
             self._die(maybe_restore=True)
         except JournalError:

@@ -8,13 +8,19 @@ from decimal import Decimal
 from pathlib import Path
 
 from rebalancer.core.orders import Event, IntentState
+from rebalancer.core.reasons import Deny
 from rebalancer.core.targets import Limits, Targets
 from rebalancer.journal import records
 from rebalancer.journal.store import Journal
+from rebalancer.service.cycle import CycleResult
 from tests.core.builders import targets as make_targets
 from tests.simulation import chaos
 from tests.simulation.checks import Checker
 from tests.simulation.world import COINS, World
+
+# Little enough to be there as a rule, so that some lives have less than they are to keep.
+KEPT = {"BTC": Decimal("0.08"), "ETH": Decimal("0.5"), "SOL": Decimal(5), "USDT": Decimal(1500)}
+EXTERNAL = {"BTC": Decimal("0.1"), "ETH": Decimal(1), "SOL": Decimal(20), "USDT": Decimal(2000)}
 
 
 def random_limits(rng: random.Random) -> Limits:
@@ -25,6 +31,7 @@ def random_limits(rng: random.Random) -> Limits:
         max_order_notional=Decimal(rng.choice((2_000, 50_000))),
         max_orders_per_day=rng.choice((12, 100)),
         max_slippage_bps=Decimal(50),
+        cooldown_h=Decimal(rng.choice((0, 1, 4))),
     )
 
 
@@ -32,8 +39,18 @@ def random_targets(rng: random.Random, limits: Limits) -> Targets:
     cuts = [rng.randint(10, 40) for _ in COINS]
     total = sum(cuts) + 25
     weights = {coin: Decimal(cut * 100 // total) for coin, cut in zip(COINS, cuts, strict=True)}
-    made = make_targets(weights | {"USDT": 100 - sum(weights.values())}, limits=limits)  # type: ignore[arg-type]
-    return replace(made, digest=f"{rng.getrandbits(64):064x}")
+    weights["USDT"] = 100 - sum(weights.values())
+    leaving: tuple[str, ...] = ()
+    if rng.random() < 0.25:  # one coin is to be sold, and another takes its part
+        leaving = (rng.choice(COINS),)
+        weights[next(coin for coin in COINS if coin not in leaving)] += weights.pop(leaving[0])
+    made = replace(make_targets(weights, limits=limits), digest=f"{rng.getrandbits(64):064x}", leaving=leaving)  # type: ignore[arg-type]
+    return replace(
+        made,
+        bands=replace(made.bands, per_coin={"USDT": Decimal(rng.choice((2, 6)))} if rng.random() < 0.3 else {}),
+        kept={asset: KEPT[asset] for asset in made.assets if rng.random() < 0.25},
+        external={asset: EXTERNAL[asset] for asset in made.weights if rng.random() < 0.15},
+    )
 
 
 class Hands:
@@ -61,6 +78,7 @@ class Hands:
         if self._happens(0.03, "withdrawal"):
             wallet = world.user.wallet("usdt")
             wallet.trade -= min(wallet.trade, Decimal(rng.randint(1, 300)))
+            world.moved_ms = world.true_ms
         if self._happens(0.04, "hand_trade"):
             self.trade_by_hand()
         if self._happens(0.03, "clock_step"):
@@ -107,6 +125,7 @@ class Hands:
 
     def trade_by_hand(self) -> None:
         world, rng = self._world, self._rng
+        world.moved_ms = world.true_ms
         coin = rng.choice(COINS)
         symbol, wallet = f"{coin.lower()}usdt", world.user.wallet(coin.lower())
         if rng.random() < 0.5 and wallet.trade > Decimal("0.1"):
@@ -124,6 +143,16 @@ class Hands:
             self._world.exchange.deposit(self._world.user, "USDT", Decimal(25))
         if self._happens(0.002, "paused"):
             self.pause()
+
+    def allow(self, journal: Journal, result: CycleResult, weights: str) -> None:
+        """Allow a plan that asks for it, sooner or later, and not always as much as it needs."""
+        denials = result.plan.denials if result.plan is not None else ()
+        asks = any(denial.code is Deny.ACK_NEEDED for denial in denials)
+        if not asks or (not self._world.quiet and self._rng.random() < 0.4):
+            return
+        self._world.fired["leave"] += 1
+        amount = Decimal(10**9 if self._world.quiet else self._rng.choice((500, 5_000, 10**6)))
+        journal.append(records.ack_plan(result.run_id, "owner", weights_digest=weights, up_to_quote=amount))
 
     def answer(self, journal: Journal) -> None:
         """Answer halts and quarantined orders truthfully, sooner or later."""

@@ -73,6 +73,7 @@ class World:
         self.crashes: Counter[str] = Counter()
         self.lies: set[str] = set()  # about prices, for as long as a cycle
         self.lied_about = "btc"
+        self.moved_ms = 0  # when somebody else last took coins away
         self.storm_until_ms = 0  # every call is answered 429 until then
         self.meanwhile: Callable[[], None] = lambda: None  # what others do while we wait
         self.market = ShockedMarket(seed)
