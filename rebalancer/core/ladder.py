@@ -43,6 +43,10 @@ class Ladder:
         """Return what a size is worth at the mid."""
         return EXACT.multiply(size, self.unit)
 
+    def step_quote(self, quote: Decimal) -> Decimal:
+        """Return what a step is worth among the sizes near a notional."""
+        return self.quote(self.coarse_step if quote > self.quote(self.coarse_from) else self.step)
+
     def down(self, quote: Decimal) -> Decimal | None:
         """Return the largest size worth no more than `quote`."""
         if quote >= self.high_quote:

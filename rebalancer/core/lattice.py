@@ -34,7 +34,7 @@ class Lattice:
     ) -> None:
         """`beaten` tells whether a distance is too large to matter; what may matter is offered."""
         self._choices, self._purse, self._beaten, self._offer = choices, purse, beaten, offer
-        self._order = sorted(members, key=lambda i: (-choices[i].ladder.quote(choices[i].ladder.coarse_step), i))
+        self._order = sorted(members, key=lambda i: (-choices[i].ladder.step_quote(choices[i].wish), i))
         outside = [choice for i, choice in enumerate(choices) if i not in set(members)]
         self._lost = sum((choice.wish * choice.wish for choice in outside), ZERO)
         self._cash = sum((-choice.sign * choice.wish for choice in outside), ZERO)

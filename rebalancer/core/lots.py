@@ -15,7 +15,8 @@ can do nothing would come again in every cycle.
 
 Up to five coins this is exact: all sets, all whole lots. Beyond, sets of up to five orders are; larger sets take their
 sizes one coin after the other, more than eight coins do not have all their sets looked at, and the answer is never
-worse than each wish rounded down and dropped where that is too small. NODES_MAX bounds the work whatever comes.
+worse than each wish rounded down and dropped where that is too small. NODES_MAX bounds the work whatever comes: one
+plan in thousands, with a coarse lot at the edge of its ladder among fine ones, is then only as good as found so far.
 """
 
 from __future__ import annotations

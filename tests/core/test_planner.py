@@ -195,6 +195,14 @@ def test_an_order_limit_clips_each_leg() -> None:
     assert made.legs and all(leg.notional_quote <= 300 for leg in made.legs)
 
 
+def test_the_orders_that_a_day_has_left_are_the_most_useful_ones_and_the_others_wait() -> None:
+    holdings = {"BTC": "0.14", "ETH": "0.5", "SOL": "5", "USDT": "500"}
+    assert len(plan(holdings).legs) == 3
+    made = plan(holdings, replace(TRADED, orders=3), replace(LOOSE, max_orders_per_day=5))
+    assert [leg.asset for leg in made.legs] == ["BTC", "ETH"]
+    assert reasons(made)["SOL"] is Skip.CAP_REACHED
+
+
 def test_an_account_that_holds_nothing_is_asked_about() -> None:
     made = plan({"BTC": "0", "ETH": "0", "SOL": "0", "USDT": "0"})
     assert made.nav_quote is None and made.denials[0].code is Deny.NAV_NOT_POSITIVE

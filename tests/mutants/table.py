@@ -149,7 +149,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _m("the cycle's turnover ignored", "core/caps.py",
        "    if max(sold, bought) > room.turnover_quote:", "    if False:", T_PROPERTIES),
     _m("the number of orders ignored", "core/legs.py",
-       "len(wanted) > room.orders or ", "", T_PROPERTIES),
+       "len(wanted) > room.orders or ", "", T_PLANNER),
     _m("yesterday's orders forgotten too soon", "journal/state.py",
        "        recent = [sent for sent in self.sent if sent.at > now - DAY and",
        "        recent = [sent for sent in self.sent if sent.at > now - DAY / 24 and", T_USAGE),
