@@ -12,8 +12,15 @@ from rebalancer.errors import (
     Rejected,
     Unavailable,
 )
-from rebalancer.venues.htx.codes import KINDS, Kind, auth_cause, refuses_place
-from rebalancer.venues.htx.envelope import Failure, RawReply, error_of_read, placed_order_id, read_payload
+from rebalancer.venues.htx.codes import KINDS, Kind, auth_cause, kind_of_read, refuses_place
+from rebalancer.venues.htx.envelope import (
+    Failure,
+    RawReply,
+    error_of_read,
+    open_envelope,
+    placed_order_id,
+    read_payload,
+)
 
 
 def v1_error(code: str, message: str = "words") -> RawReply:
@@ -139,3 +146,136 @@ def test_reads_by_http_status(status: int, error: type[Exception]) -> None:
 def test_an_envelope_that_says_neither_is_malformed() -> None:
     with pytest.raises(MalformedReply, match="neither"):
         read_payload("x", RawReply(200, b'{"status":"maybe"}'))
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["account-state-invalid", "account-get-accounts-inexistent-error", "operation-forbidden-for-lock-account-state",
+     "sub-user-auth-required"],
+)  # fmt: skip
+def test_what_is_wrong_with_the_account_is_told_by_the_code_before_the_words(code: str) -> None:
+    assert auth_cause(code, "Incorrect IP address") is AuthCause.ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [("Invalid Signature", AuthCause.SIGNATURE), ("the request is FORBIDDEN", AuthCause.PERMISSION)],
+)
+def test_the_words_count_in_any_case(message: str, cause: AuthCause) -> None:
+    assert auth_cause("api-signature-not-valid", message) is cause
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind"),
+    [
+        ("invalid-parameter", "request limit", Kind.RATE),
+        ("invalid-parameter", "the request timeout was met", Kind.UNKNOWN),
+        ("invalid-parameter", "invalid symbol", Kind.FINAL),
+        ("bad-request", "request limit", Kind.FINAL),
+        ("bad-request", "request timeout", Kind.FINAL),
+        ("base-not-found", "request timeout", Kind.LOOKUP),
+        ("brand-new-code", "words", Kind.FINAL),
+    ],
+)
+def test_the_words_split_one_code_only(code: str, message: str, kind: Kind) -> None:
+    assert kind_of_read(code, message) is kind
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (RawReply(502, b"<html>"), "HTTP 502"),
+        (RawReply(200, b"<html>"), "unreadable answer: place: not valid JSON (JSONDecodeError, 6 bytes)"),
+        (v1_error("timeout", "later"), "timeout: later"),
+        (v1_error("brand-new-code"), "brand-new-code: words"),
+        (RawReply(200, b'{"status":"error","err-msg":"why"}'), "(no code): why"),
+        (RawReply(200, b'{"status":"ok","data":1e0}'), "accepted without a usable order id"),
+        (RawReply(200, b'{"status":"ok","data":null}'), "accepted without a usable order id"),
+    ],
+)
+def test_an_unknown_outcome_says_what_came_instead_of_an_answer(reply: RawReply, words: str) -> None:
+    with pytest.raises(OutcomeUnknown) as caught:
+        placed_order_id("place", reply)
+    assert caught.value.cause == words
+
+
+def test_a_refused_place_call_keeps_the_exchanges_code_and_words() -> None:
+    with pytest.raises(Rejected) as caught:
+        placed_order_id("place", v1_error("order-value-min-error", "too little"))
+    assert (caught.value.code, caught.value.message) == ("order-value-min-error", "too little")
+
+
+@pytest.mark.parametrize(
+    ("body", "failure"),
+    [
+        (b'{"status":"error","err-code":"a","err-msg":"b"}', Failure(200, "a", "b")),
+        (b'{"status":"error","err_code":"a","err_msg":"b"}', Failure(200, "a", "b")),
+        (b'{"status":"error","err-code":"a","err_code":"z","err-msg":"b","err_msg":"y"}', Failure(200, "a", "b")),
+        (b'{"status":"error","err-msg":"b"}', Failure(200, "(no code)", "b")),
+        (b'{"status":"error"}', Failure(200, "(no code)", "")),
+        (b'{"status":"error","err-code":"a","data":"7"}', Failure(200, "a", "", has_data=True)),
+        (b'{"code":2002,"message":"b"}', Failure(200, "2002", "b")),
+        (b'{"code":"2002"}', Failure(200, "2002", "")),
+        (b'{"code":500,"message":"b","data":[]}', Failure(200, "500", "b", has_data=True)),
+        (b'{"code":1002,"message":"from 203.0.113.7, key k-1"}', Failure(200, "1002", "from (address), key (key)")),
+        (b'{"code":1002,"message":"k-1 twice k-1"}', Failure(200, "1002", "(key) twice (key)")),
+        (b'{"code":1002,"message":"from 2001:db8::1 it came"}', Failure(200, "1002", "from (address) it came")),
+        (b'{"status":"error","err-code":"no-k-1","err-msg":""}', Failure(200, "no-(key)", "")),
+    ],
+)  # fmt: skip
+def test_an_error_envelope_is_read_to_its_code_and_its_words_without_key_and_address(
+    body: bytes, failure: Failure
+) -> None:
+    assert open_envelope("x", RawReply(200, body, hidden="k-1")) == failure
+
+
+def test_words_are_left_as_they_are_where_no_key_is_to_be_hidden() -> None:
+    assert open_envelope("x", RawReply(200, b'{"code":1002,"message":"key k-1"}')) == Failure(200, "1002", "key k-1")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"status":"ok","err-code":"a"}', "x: it says both ok and an error code"),
+        (b'{"status":"ok","err_code":"a"}', "x: it says both ok and an error code"),
+        (b'{"status":"maybe"}', "x: status 'maybe' is neither ok nor error"),
+        (b'{"data":1}', "x: field `code` is absent"),
+        (b"[1]", "x: a JSON object was expected, got list"),
+    ],
+)
+def test_an_envelope_that_cannot_be_believed_is_malformed_by_its_endpoint(body: bytes, words: str) -> None:
+    with pytest.raises(MalformedReply) as caught:
+        read_payload("x", RawReply(200, body))
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "code"),
+    [
+        (429, "x: HTTP 429, too many requests", "429"),
+        (403, "x: HTTP 403; the exchange does not serve this address or region", "403"),
+        (502, "x: HTTP 502", "502"),
+        (201, "x: HTTP 201", "201"),
+    ],
+)
+def test_a_read_that_was_not_answered_says_the_http_status(status: int, words: str, code: str) -> None:
+    with pytest.raises(Unavailable) as caught:
+        read_payload("x", RawReply(status, b'{"status":"ok"}'))
+    assert (str(caught.value), caught.value.code) == (words, code)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("base-request-exceed-frequency-limit", "x: m (base-request-exceed-frequency-limit)"),
+        ("system-maintenance", "x: m (system-maintenance)"),
+        ("timeout", "x: m (timeout)"),
+        ("base-not-found", "x: m (base-not-found)"),
+        ("base-symbol-error", "base-symbol-error: x: m"),
+        ("login-required", "login-required: x: m"),
+    ],
+)
+def test_a_failed_read_says_endpoint_words_and_code(code: str, words: str) -> None:
+    error = error_of_read("x", Failure(200, code, "m"))
+    assert str(error) == words
+    assert getattr(error, "code", code) == code

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pickle
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import unquote
 
 import pytest
@@ -96,3 +96,30 @@ def test_credentials_show_nothing_and_cannot_be_serialised() -> None:
 def test_half_a_key_is_no_key() -> None:
     with pytest.raises(ValueError, match="both"):
         Credentials("access", "")
+
+
+def test_credentials_are_shown_as_hidden_and_told_to_the_redacting_handler_alone() -> None:
+    assert repr(OURS) == "Credentials(***)"
+    assert OURS.secrets() == ("demo-access-key-0001", "demo-secret-key-0001")
+    with pytest.raises(TypeError, match=r"^credentials are not serialised$"):
+        OURS.__reduce__()
+
+
+@pytest.mark.parametrize("halves", [("", "secret"), ("access", ""), ("", "")])
+def test_whichever_half_of_a_key_is_missing_the_refusal_says_both_are_needed(halves: tuple[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"^access key and secret key must both be given$"):
+        Credentials(*halves)
+
+
+def test_a_time_in_any_zone_is_signed_as_utc_in_whole_seconds() -> None:
+    moment = datetime(2024, 3, 1, 14, 34, 56, 999_999, tzinfo=timezone(timedelta(hours=2)))
+    assert timestamp(moment) == "2024-03-01T12:34:56"
+
+
+def test_text_beyond_ascii_is_signed_and_encoded_as_utf_8() -> None:
+    assert encode("é") == "%C3%A9"
+    assert Credentials("a", "sécret").sign("é") == "xX1LfGbSSt7h6rDO0uBDNr8i8GqHhYJ6/H5fX0bsYyQ="
+
+
+def test_the_verb_is_signed_in_upper_and_the_host_in_lower_case() -> None:
+    assert text_to_sign("post", "API.Huobi.Pro", "/P", "Q=1") == "POST\napi.huobi.pro\n/P\nQ=1"
