@@ -1,0 +1,81 @@
+"""A snapshot's document: exact both ways, and of the shape that old journals hold."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from rebalancer.core.canonical import canonical
+from rebalancer.core.model import Snapshot, Ticker, Usage
+from rebalancer.core.snapshot_json import LEVELS_KEPT, read_snapshot, snapshot_document
+from tests.core.builders import d, snapshot
+
+SEEN = snapshot(
+    {"BTC": "0.2", "USDT": "3000.10"},
+    {"BTC": "80000.5"},
+    locked={"BTC": "0.05"},
+    rule_changes={"BTC": {"tags": ("etp", "nav"), "online": False}},
+)
+SEEN = replace(SEEN, tickers={"BTC": Ticker("btcusdt", d(1), d(2), d(3), d(4))})
+USAGE = Usage(
+    sold_quote=d("1.5"),
+    bought_quote=d("2.5"),
+    orders=3,
+    nav_validated_quote=d("1000.5"),
+    mids={"BTC": d("79999.5")},
+    has_traded=True,
+    targets_changed=True,
+    amount_precision_symbols=frozenset({"btcusdt", "aaausdt"}),
+)
+WHOLE = (SEEN, USAGE)
+BARE = (replace(SEEN, peg=d("0.9995")), Usage())
+
+
+@pytest.mark.parametrize(("seen", "usage"), [WHOLE, BARE], ids=["whole", "bare"])
+def test_what_was_seen_reads_back_to_the_last_digit(seen: Snapshot, usage: Usage) -> None:
+    text = canonical(snapshot_document(seen, usage))
+    back, back_usage = read_snapshot(json.loads(text))
+    assert (back, back_usage) == (seen, usage)
+    assert canonical(snapshot_document(back, back_usage)) == text
+    assert isinstance(back_usage.sold_quote, type(d(0))) and isinstance(back.balances["BTC"].free, type(d(0)))
+
+
+def test_the_document_has_the_shape_that_old_journals_hold() -> None:
+    document = snapshot_document(SEEN, USAGE)
+    assert {name: document[name] for name in ("taken_at", "account_id", "quote", "balances", "peg", "fees", "tickers")} == {
+        "taken_at": "2026-03-01T12:00:00Z",
+        "account_id": "10101010",
+        "quote": "USDT",
+        "balances": {"BTC": ["0.2", "0.05"], "USDT": ["3000.1", "0"]},
+        "peg": None,
+        "fees": {"BTC": ["btcusdt", "0.002"]},
+        "tickers": {"BTC": ["btcusdt", "1", "2", "3", "4"]},
+    }  # fmt: skip
+    assert document["rules"] == {
+        "BTC": {
+            "symbol": "btcusdt", "base": "BTC", "quote": "USDT", "online": False, "api_enabled": True,
+            "tick_size": "0.01", "lot_size": "0.0001", "quote_step": "0.00000001", "min_notional": "10",
+            "sell_quantity_min": "0.0001", "sell_quantity_max": "1000000", "buy_notional_max": "1000000",
+            "tags": ["etp", "nav"],
+        }
+    }  # fmt: skip
+    assert document["usage"] == {
+        "sold_quote": "1.5", "bought_quote": "2.5", "orders": 3, "nav_validated_quote": "1000.5",
+        "mids": {"BTC": "79999.5"}, "has_traded": True, "targets_changed": True,
+        "amount_precision_symbols": ["aaausdt", "btcusdt"],
+    }  # fmt: skip
+    symbol, bids, asks, at = document["books"]["BTC"]
+    book = SEEN.books["BTC"]
+    assert (symbol, at, len(bids), len(asks)) == ("btcusdt", "2026-03-01T12:00:00Z", 20, 20)
+    assert [d(price) for price, _ in bids] == [level.price for level in book.bids]
+    assert [d(quantity) for _, quantity in asks] == [level.quantity for level in book.asks]
+
+
+def test_of_a_deep_book_the_best_levels_are_kept() -> None:
+    book = SEEN.books["BTC"]
+    deep = replace(book, bids=book.bids + book.bids, asks=book.asks + book.asks)
+    document = snapshot_document(replace(SEEN, books={"BTC": deep}), USAGE)
+    assert read_snapshot(document)[0].books["BTC"] == book
+    assert LEVELS_KEPT == 20
