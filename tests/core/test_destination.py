@@ -1,0 +1,86 @@
+"""How far each asset goes: to its place inside the band, paid for by what moves toward its own target, cash first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rebalancer.core.destination import wished_moves
+from rebalancer.core.drift import frozen
+
+CASH = 3
+
+
+def moves(drift: list[float], band: float = 0.02, **changes: Any) -> list[float]:
+    given: dict[str, Any] = {
+        "destination": 0.5, "cash": CASH, "sellable": frozen([1.0] * len(drift)), "buyable": frozen([1.0] * len(drift)),
+        "full": False, "edge_margin": 0.0,
+    }  # fmt: skip
+    made = wished_moves(frozen(drift), frozen([band] * len(drift)), **(given | changes))
+    assert not made.flags.writeable
+    return [round(float(each), 12) for each in made]
+
+
+def test_inside_every_band_nothing_moves() -> None:
+    assert moves([0.02, -0.02, 0.01, -0.01]) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("destination", "margin", "sold"),
+    [(0.5, 0.0, 0.03), (0.0, 0.0, 0.04), (1.0, 0.0, 0.02), (1.0, 0.005, 0.025), (0.5, 0.015, 0.035), (0.5, 0.05, 0.04)],
+)
+def test_what_strays_returns_to_its_place_inside_the_band(destination: float, margin: float, sold: float) -> None:
+    made = moves([0.04, 0.0, 0.0, -0.04], destination=destination, edge_margin=margin)
+    assert made == [-sold, 0, 0, sold]
+
+
+def test_cash_pays_first_and_then_the_largest_drift_of_that_side() -> None:
+    made = moves([-0.06, 0.015, 0.025, 0.02], band=0.03)
+    assert made == [0.045, 0, -0.025, -0.02]
+
+
+def test_a_helper_goes_to_its_target_and_never_past_it() -> None:
+    assert moves([0.06, -0.01, -0.005, -0.045], band=0.05) == [-0.035, 0, 0, 0.035]
+    assert moves([0.09, -0.03, -0.03, -0.03], band=0.05, destination=0.0) == [-0.09, 0.03, 0.03, 0.03]
+
+
+def test_full_brings_every_asset_to_its_target_inside_its_band_or_not() -> None:
+    assert moves([0.01, -0.002, -0.003, -0.005], full=True) == [-0.01, 0.002, 0.003, 0.005]
+
+
+def test_an_asset_that_can_lose_little_loses_that_and_others_of_its_side_do_the_rest() -> None:
+    sellable = frozen([0.01, 1.0, 1.0, 1.0])
+    made = moves([0.05, 0.015, 0.0, -0.065], full=False, sellable=sellable)
+    assert made[0] == -0.01
+    assert sum(made) == pytest.approx(0)
+    assert made == [-0.01, -0.015, 0, 0.025]
+
+
+def test_an_asset_that_cannot_gain_is_passed_over() -> None:
+    buyable = frozen([1.0, 0.0, 1.0, 1.0])
+    assert moves([0.06, -0.05, -0.01, 0.0], buyable=buyable) == [-0.01, 0, 0.01, 0]
+
+
+def test_without_anything_on_the_other_side_all_do_less_in_proportion() -> None:
+    nothing = frozen([0.0, 0.0, 1.0, 0.0])
+    assert moves([0.04, 0.06, -0.05, -0.05], destination=0.0, buyable=nothing) == [-0.02, -0.03, 0.05, 0]
+    assert moves([-0.04, -0.06, 0.05, 0.05], destination=0.0, sellable=nothing) == [0.02, 0.03, -0.05, 0]
+    assert moves([0.04, 0.0, 0.0, -0.04], buyable=frozen([0.0] * 4)) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_all_movements_sum_to_nothing_and_nobody_passes_his_target(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    drift = rng.normal(0, 0.03, 6)
+    drift -= drift.mean()
+    full = bool(seed % 2)
+    made = wished_moves(
+        frozen(drift), frozen(rng.uniform(0.005, 0.03, 6)), destination=float(rng.uniform()), cash=int(rng.integers(6)),
+        sellable=frozen(rng.uniform(0, 0.1, 6)), buyable=frozen(rng.uniform(0, 0.1, 6)), full=full, edge_margin=0.001,
+    )  # fmt: skip
+    assert abs(float(made.sum())) < 1e-11, f"seed {seed}"
+    assert all(abs(move) <= abs(away) + 1e-12 and move * away <= 0 for move, away in zip(made, drift, strict=True)), (
+        seed
+    )
