@@ -60,6 +60,7 @@ print(json.dumps(made))
 APPLY = "import sys; from mutmut.mutation.diff_apply import apply_mutant; apply_mutant(sys.argv[1])"
 KILLED = {"killed", "timeout", "segfault"}
 QUIET = ("-n0", "-p", "no:cacheprovider", "-p", "no:randomly")
+FEW_SEEDS = ("-p", "tests.mutants.few_seeds")
 WIDE_TESTS = ("tests/service", "tests/report", "tests/hostile/test_hostile.py")
 WIDE_SLOW = "tests/service/test_startup.py::test_crash_at_any_boundary_never_leads_to_two_orders_nor_to_an_orphan"
 SIMULATION = ("tests.simulation", "--cycles", "150", "--seed", "7", "--jobs", "1")
@@ -130,7 +131,7 @@ def make_copy(folder: Path, group: Group) -> Path:
         "source_paths": ["rebalancer"],
         "only_mutate": group.files,
         "also_copy": [name for name in COPIED if name != "rebalancer"],
-        "pytest_add_cli_args": QUIET,
+        "pytest_add_cli_args": (*QUIET, *FEW_SEEDS),
         "pytest_add_cli_args_test_selection": group.tests,
         "timeout_constant": ["4"],
     }
