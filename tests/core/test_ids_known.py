@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -12,6 +10,7 @@ import pytest
 from rebalancer.core.canonical import moment_text, parse_moment
 from rebalancer.core.ids import client_order_id, run_id, run_prefix
 from rebalancer.core.model import Side
+from tests.support import machine_in
 
 SLOT = datetime(2026, 3, 1, 12, 7, tzinfo=UTC)
 
@@ -28,21 +27,12 @@ def test_the_id_of_an_order_is_the_one_that_it_always_had(side: Side, wanted: st
     assert made == wanted
 
 
-@pytest.fixture
-def machine_in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "Asia/Tokyo")
-        time.tzset()
-        yield
-    time.tzset()
-
-
-@pytest.mark.usefixtures("machine_in_tokyo")
 def test_the_machines_own_zone_plays_no_part_in_ids_and_texts() -> None:
-    assert run_prefix("cron", SLOT) == "cron-20260301T1207Z"
-    assert run_id("cron", SLOT, 2) == "cron-20260301T1207Z-a2"
-    assert moment_text(SLOT) == "2026-03-01T12:07:00Z"
-    read = parse_moment("2026-03-01T21:07:00+09:00")
+    with machine_in("Asia/Tokyo"):
+        assert run_prefix("cron", SLOT) == "cron-20260301T1207Z"
+        assert run_id("cron", SLOT, 2) == "cron-20260301T1207Z-a2"
+        assert moment_text(SLOT) == "2026-03-01T12:07:00Z"
+        read = parse_moment("2026-03-01T21:07:00+09:00")
     assert (read, read.utcoffset()) == (SLOT, UTC.utcoffset(None))
 
 

@@ -32,8 +32,8 @@ def test_a_request_counts_for_a_window_and_no_longer() -> None:
 
 
 def test_one_endpoint_does_not_wait_for_another() -> None:
-    budget, _ = filled(FakeClock(), "order")
-    assert budget.take("balance") == 0.0
+    budget, _ = filled(FakeClock(), "balance")
+    assert budget.take("order") == 0.0
 
 
 def test_a_wait_that_was_cut_short_is_gone_on_with_and_told_whole() -> None:
@@ -71,4 +71,25 @@ def test_the_longer_of_two_waits_counts() -> None:
     budget, _ = filled(clock, "order")
     clock.advance(1.5)
     budget.heed("order", 0)
+    assert budget.take("order") == WINDOW_S
+
+
+def test_places_in_a_window_become_free_one_by_one_as_they_were_taken() -> None:
+    clock = FakeClock()
+    budget, taken = Budget(clock), ALLOWED["order"] // SHARE
+    for _ in range(taken):
+        budget.take("order")
+        clock.advance(0.125)
+    began = clock.monotonic_s()
+    waits = [budget.take("order") for _ in range(3)]
+    assert waits == [WINDOW_S - taken * 0.125, 0.125, 0.125]
+    assert clock.monotonic_s() - began == sum(waits)
+
+
+def test_a_request_that_had_to_wait_is_counted_once() -> None:
+    clock = FakeClock()
+    budget, taken = filled(clock, "order")
+    clock.advance(1.5)
+    assert budget.take("order") == 0.5
+    assert [budget.take("order") for _ in range(taken - 1)] == [0.0] * (taken - 1)
     assert budget.take("order") == WINDOW_S
