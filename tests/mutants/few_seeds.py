@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-SEEDS_KEPT = 25
+SEEDS_KEPT = 6
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
