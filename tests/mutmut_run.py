@@ -73,6 +73,7 @@ class Group:
 
     files: tuple[str, ...]
     tests: tuple[str, ...]
+    arguments: tuple[str, ...] = ()  # of pytest
 
 
 GROUPS = {
@@ -86,6 +87,7 @@ GROUPS = {
     "core": Group(
         ("rebalancer/core/*.py",),
         ("tests/core", "tests/report/test_plan_document.py", "tests/report/test_text.py", "tests/service/test_gate.py"),
+        FEW_SEEDS,  # its properties run over hundreds
     ),
 }
 
@@ -131,7 +133,7 @@ def make_copy(folder: Path, group: Group) -> Path:
         "source_paths": ["rebalancer"],
         "only_mutate": group.files,
         "also_copy": [name for name in COPIED if name != "rebalancer"],
-        "pytest_add_cli_args": (*QUIET, *FEW_SEEDS),
+        "pytest_add_cli_args": (*QUIET, *group.arguments),
         "pytest_add_cli_args_test_selection": group.tests,
         "timeout_constant": ["4"],
     }
@@ -172,14 +174,14 @@ def names_of(copy: Path, files: Sequence[str]) -> dict[str, str]:
 
 
 def sampled(names: Mapping[str, str], count: int | None, seed: int) -> dict[str, str]:
-    """Return at most `count` mutants of each file, the same for the same seed; all of them without a count."""
+    """Return at most `count` mutants of each file, the same for the same seed, fewer within more; all without a count."""
     if count is None:
         return dict(names)
     kept: dict[str, str] = {}
     for file in sorted(set(names.values())):
         mine = sorted(name for name in names if names[name] == file)
-        chosen = random.Random(f"{seed} {file}").sample(mine, min(count, len(mine)))
-        kept |= dict.fromkeys(chosen, file)
+        random.Random(f"{seed} {file}").shuffle(mine)
+        kept |= dict.fromkeys(mine[:count], file)
     return kept
 
 
