@@ -279,3 +279,8 @@ def test_a_failed_read_says_endpoint_words_and_code(code: str, words: str) -> No
     error = error_of_read("x", Failure(200, code, "m"))
     assert str(error) == words
     assert getattr(error, "code", code) == code
+
+
+def test_a_failed_read_is_told_by_its_endpoint_from_the_bytes_on() -> None:
+    with pytest.raises(RecordNotFound, match=r"^order: no such order \(base-record-invalid\)$"):
+        read_payload("order", v1_error("base-record-invalid", "no such order"))

@@ -75,7 +75,7 @@ def balance(*rows: tuple[str, str, str], kind: str = "spot") -> dict[str, Any]:
     return {"data": {"id": 7, "type": kind, "list": [{"currency": c, "type": t, "balance": b} for c, t, b in rows]}}
 
 
-BALANCE = balance(("abc", "trade", "1"), ("abc", "frozen", "2"), ("abc", "loan", "junk"))
+BALANCE = balance(("abc", "loan", "junk"), ("abc", "trade", "1"), ("abc", "lock", "junk"), ("abc", "frozen", "2"))
 
 
 def test_every_figure_of_a_rule_stands_in_its_own_place() -> None:
