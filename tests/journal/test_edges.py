@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,12 +19,24 @@ from rebalancer.core.model import Side
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.errors import JournalError
 from rebalancer.journal import records, schema
+from rebalancer.journal.checkpoint import read_state, text_of
 from rebalancer.journal.queries import recent_runs
 from rebalancer.journal.rows import Kind
 from rebalancer.journal.state import JournalState, balance_changes
 from rebalancer.journal.store import Journal
 from tests.core.builders import NOW, d
-from tests.journal.builders import PLAN, RUN, brought_to, intent, moved, new_journal, path_to, planned, started
+from tests.journal.builders import (
+    PLAN,
+    RUN,
+    brought_to,
+    intent,
+    moved,
+    new_journal,
+    path_to,
+    planned,
+    random_life,
+    started,
+)
 from tests.journal.sealing import long_journal, rewrite
 from tests.support import FakeClock
 
@@ -149,3 +163,37 @@ def test_an_impossible_row_is_refused_by_file(tmp_path: Path) -> None:
     words = re.escape(f"{path}: refused to write an impossible row: ")
     with new_journal(path) as journal, pytest.raises(JournalError, match=f"^{words}"):
         journal.append(moved(intent(), Event.ACCEPT))
+
+
+def kinds(value: object) -> object:
+    """Return the types within a value: an enum is not the text that equals it, nor a Decimal the number."""
+    if is_dataclass(value):
+        return type(value), {each.name: kinds(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return [(kinds(key), kinds(each)) for key, each in value.items()]
+    if isinstance(value, tuple):
+        return [kinds(each) for each in value]
+    return type(value)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_comes_back_from_a_checkpoint_is_of_the_types_that_decisions_ask_for(seed: int) -> None:
+    clock = FakeClock()
+    with new_journal(clock=clock) as journal:
+        for number, _rows in enumerate(random_life(journal, clock, seed)):
+            found = read_state(json.loads(text_of(journal.state)))
+            assert kinds(found) == kinds(journal.state), f"seed {seed}, step {number}"
+
+
+def test_the_limits_count_after_a_start_at_a_checkpoint_what_they_counted_before(tmp_path: Path) -> None:
+    path, clock = tmp_path / "journal.db", FakeClock()
+    with new_journal(path, clock, checkpoint_rows=2) as journal:
+        for made in (intent(1), intent(2, side=Side.BUY, amount="30")):
+            brought_to(journal, IntentState.FILLED, made)
+        while journal.checkpoint_seq != journal.last_seq:
+            journal.append(started())
+        used = journal.state.usage(NOW, "")
+    assert (used.sold_quote, used.bought_quote, used.orders) == (100, 100, 2)
+    with Journal.open_to_read(path, clock) as reader:
+        assert reader.checkpoint_seq == reader.last_seq
+        assert reader.state.usage(NOW, "") == used
