@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,24 +38,26 @@ def test_a_sell_is_the_least_of_wish_balance_and_maximum_in_whole_lots(wish: str
 
 
 @pytest.mark.parametrize(
-    ("made", "code", "text"),
+    ("make", "code", "text"),
     [
-        (sell("100", "0"), Skip.NO_FREE_BALANCE, "no free BTC to sell: what is held is locked in your own orders"),
-        (sell("100", "-1"), Skip.NO_FREE_BALANCE, "no free BTC to sell: what is held is locked in your own orders"),
-        (sell("9.99"), Skip.ZERO_AFTER_FLOOR, "less than one lot of 0.1 BTC"),
-        (sell("19"), Skip.BELOW_MIN_QUANTITY, "0.1 BTC is below the exchange's minimum of 0.2"),
-        (sell("20", min_notional=d(17)), Skip.BELOW_MIN_NOTIONAL,
+        (lambda: sell("100", "0"), Skip.NO_FREE_BALANCE, "no free BTC to sell: what is held is locked in your own orders"),
+        (lambda: sell("100", "-1"), Skip.NO_FREE_BALANCE, "no free BTC to sell: what is held is locked in your own orders"),
+        (lambda: sell("9.99"), Skip.ZERO_AFTER_FLOOR, "less than one lot of 0.1 BTC"),
+        (lambda: sell("19"), Skip.BELOW_MIN_QUANTITY, "0.1 BTC is below the exchange's minimum of 0.2"),
+        (lambda: sell("20", min_notional=d(17)), Skip.BELOW_MIN_NOTIONAL,
          "20.00 USDT is below 1.2 x the exchange's minimum (20.40)"),
-        (sell("20", smallest="20.01"), Skip.BELOW_SMALLEST_TRADE,
+        (lambda: sell("20", smallest="20.01"), Skip.BELOW_SMALLEST_TRADE,
          "20.00 USDT is below the smallest trade worth its fee, 20.01 (0.1 % of NAV)"),
-        (buy("0.001"), Skip.ZERO_AFTER_FLOOR, "less than one step of 0.01 USDT"),
-        (buy("11.99"), Skip.BELOW_MIN_NOTIONAL, "11.90 USDT is below 1.2 x the exchange's minimum (12.00)"),
-        (buy("20", smallest="20.01"), Skip.BELOW_SMALLEST_TRADE,
+        (lambda: buy("0.001"), Skip.ZERO_AFTER_FLOOR, "less than one step of 0.01 USDT"),
+        (lambda: buy("11.99"), Skip.BELOW_MIN_NOTIONAL, "11.90 USDT is below 1.2 x the exchange's minimum (12.00)"),
+        (lambda: buy("20", smallest="20.01"), Skip.BELOW_SMALLEST_TRADE,
          "20.00 USDT is below the smallest trade worth its fee, 20.01 (0.1 % of NAV)"),
     ],
 )  # fmt: skip
-def test_an_order_that_cannot_be_says_why_with_both_numbers(made: Sized | Reason, code: Skip, text: str) -> None:
-    assert made == Reason(code, text)
+def test_an_order_that_cannot_be_says_why_with_both_numbers(
+    make: Callable[[], Sized | Reason], code: Skip, text: str
+) -> None:
+    assert make() == Reason(code, text)
 
 
 def test_an_order_on_a_minimum_is_placed() -> None:

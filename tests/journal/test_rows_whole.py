@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -57,56 +58,56 @@ def outcome(**more: object) -> Entry:
 
 
 ROWS = [
-    (records.binding(BOUND), Entry(Kind.BINDING, {
+    (lambda: records.binding(BOUND), Entry(Kind.BINDING, {
         "venue": "embedded", "host": "127.0.0.1", "account_id": "10101010", "quote": "USDT"})),
-    (records.run_started(RUN, schedule_id="cron", slot=NOW, mode="live"),
+    (lambda: records.run_started(RUN, schedule_id="cron", slot=NOW, mode="live"),
      Entry(Kind.RUN, {"schedule_id": "cron", "slot": NOW, "mode": "live"}, RUN)),
-    (records.config(RUN, digest="w", weights={"BTC": d(40)}), Entry(Kind.CONFIG, {"digest": "w", "weights": {"BTC": d(40)}}, RUN)),
-    (records.snapshot(RUN, DOCUMENT, NOW), Entry(Kind.SNAPSHOT, {"zlib": PACKED}, RUN, t_exch=NOW)),
-    (plan_row(), Entry(Kind.PLAN, PLANNED, RUN, t_exch=PLAN.taken_at)),
-    (plan_row(denied=True), Entry(Kind.PLAN, PLANNED | {"validated": False}, RUN, t_exch=PLAN.taken_at)),
-    (records.intent(SELL), Entry(Kind.INTENT, {
+    (lambda: records.config(RUN, digest="w", weights={"BTC": d(40)}), Entry(Kind.CONFIG, {"digest": "w", "weights": {"BTC": d(40)}}, RUN)),
+    (lambda: records.snapshot(RUN, DOCUMENT, NOW), Entry(Kind.SNAPSHOT, {"zlib": PACKED}, RUN, t_exch=NOW)),
+    (plan_row, Entry(Kind.PLAN, PLANNED, RUN, t_exch=PLAN.taken_at)),
+    (lambda: plan_row(denied=True), Entry(Kind.PLAN, PLANNED | {"validated": False}, RUN, t_exch=PLAN.taken_at)),
+    (lambda: records.intent(SELL), Entry(Kind.INTENT, {
         "asset": "BTC", "symbol": "btcusdt", "side": Side.SELL, "unit": "base", "amount": d("0.25"),
         "notional_quote": d(100), "client_order_id": SELL.client_order_id}, RUN, 3)),
-    (records.intent(BUY), Entry(Kind.INTENT, {
+    (lambda: records.intent(BUY), Entry(Kind.INTENT, {
         "asset": "BTC", "symbol": "btcusdt", "side": Side.BUY, "unit": "quote", "amount": d("25.50"),
         "notional_quote": d(100), "client_order_id": BUY.client_order_id}, RUN, 4)),
-    (records.sending(SELL, LEG, signed_at=NOW, deadline=DEADLINE, free_before=HELD), Entry(Kind.SENDING, {
+    (lambda: records.sending(SELL, LEG, signed_at=NOW, deadline=DEADLINE, free_before=HELD), Entry(Kind.SENDING, {
         "symbol": "btcusdt", "side": Side.SELL, "unit": "base", "amount": d("0.25"), "notional_quote": d("99.5"),
         "signed_at": NOW, "deadline": DEADLINE, "balances_before": HELD}, RUN, 3, NOW)),
-    (outcome(), Entry(Kind.OUTCOME, {"event": Event.FILL}, RUN, 3)),
-    (outcome(text="why", t_exch=NOW), Entry(Kind.OUTCOME, {"event": Event.FILL, "text": "why"}, RUN, 3, NOW)),
-    (outcome(venue_order_id="9"), Entry(Kind.OUTCOME, {"event": Event.FILL, "venue_order_id": "9"}, RUN, 3)),
-    (outcome(order=ORDER, fees={}), Entry(Kind.OUTCOME, {
+    (outcome, Entry(Kind.OUTCOME, {"event": Event.FILL}, RUN, 3)),
+    (lambda: outcome(text="why", t_exch=NOW), Entry(Kind.OUTCOME, {"event": Event.FILL, "text": "why"}, RUN, 3, NOW)),
+    (lambda: outcome(venue_order_id="9"), Entry(Kind.OUTCOME, {"event": Event.FILL, "venue_order_id": "9"}, RUN, 3)),
+    (lambda: outcome(order=ORDER, fees={}), Entry(Kind.OUTCOME, {
         "event": Event.FILL, "venue_order_id": "1001", "state": "filled", "filled_quantity": d("0.2"),
         "filled_quote": d(80), "fees": {}}, RUN, 3)),
-    (outcome(order=ORDER, venue_order_id="9", fees=HELD), Entry(Kind.OUTCOME, {
+    (lambda: outcome(order=ORDER, venue_order_id="9", fees=HELD), Entry(Kind.OUTCOME, {
         "event": Event.FILL, "venue_order_id": "9", "state": "filled", "filled_quantity": d("0.2"),
         "filled_quote": d(80), "fees": HELD}, RUN, 3)),
-    (records.evidence(RUN, 3, "not_found", {"by": "id"}, NOW),
+    (lambda: records.evidence(RUN, 3, "not_found", {"by": "id"}, NOW),
      Entry(Kind.EVIDENCE, {"evidence": "not_found", "by": "id"}, RUN, 3, NOW)),
-    (records.plan_closed(RUN, "done", whole=True), Entry(Kind.PLAN_CLOSED, {"text": "done", "whole": True}, RUN)),
-    (records.run_closed(RUN, status="done"), Entry(Kind.RUN_CLOSED, {"status": "done", "text": ""}, RUN)),
-    (records.run_closed(RUN, status="done", text="t", facts={"n": 1}),
+    (lambda: records.plan_closed(RUN, "done", whole=True), Entry(Kind.PLAN_CLOSED, {"text": "done", "whole": True}, RUN)),
+    (lambda: records.run_closed(RUN, status="done"), Entry(Kind.RUN_CLOSED, {"status": "done", "text": ""}, RUN)),
+    (lambda: records.run_closed(RUN, status="done", text="t", facts={"n": 1}),
      Entry(Kind.RUN_CLOSED, {"status": "done", "text": "t", "n": 1}, RUN)),
-    (records.external_flow(RUN, held=HELD, moved={"BTC": d(-1)}, t_exch=NOW),
+    (lambda: records.external_flow(RUN, held=HELD, moved={"BTC": d(-1)}, t_exch=NOW),
      Entry(Kind.EXTERNAL_FLOW, {"held": HELD, "moved": {"BTC": d(-1)}}, RUN, t_exch=NOW)),
-    (records.halt("code", "text"), Entry(Kind.HALT, {"code": "code", "text": "text"})),
-    (records.halt("code", "text", run_id=RUN), Entry(Kind.HALT, {"code": "code", "text": "text"}, RUN)),
-    (records.ack_halt(7, "owner"), Entry(Kind.ACK, {"halt": 7, "who": "owner"})),
-    (records.ack_intent(RUN, 3, Event.ACK_ABSENT, who="owner", text="t"), Entry(Kind.ACK, {
+    (lambda: records.halt("code", "text"), Entry(Kind.HALT, {"code": "code", "text": "text"})),
+    (lambda: records.halt("code", "text", run_id=RUN), Entry(Kind.HALT, {"code": "code", "text": "text"}, RUN)),
+    (lambda: records.ack_halt(7, "owner"), Entry(Kind.ACK, {"halt": 7, "who": "owner"})),
+    (lambda: records.ack_intent(RUN, 3, Event.ACK_ABSENT, who="owner", text="t"), Entry(Kind.ACK, {
         "event": Event.ACK_ABSENT, "who": "owner", "text": "t", "filled_quantity": d(0), "filled_quote": d(0),
         "fees": {}}, RUN, 3)),
-    (records.ack_intent(RUN, 3, Event.ACK_PARTIAL, who="owner", text="t", filled=(d(1), d(2))), Entry(Kind.ACK, {
+    (lambda: records.ack_intent(RUN, 3, Event.ACK_PARTIAL, who="owner", text="t", filled=(d(1), d(2))), Entry(Kind.ACK, {
         "event": Event.ACK_PARTIAL, "who": "owner", "text": "t", "filled_quantity": d(1), "filled_quote": d(2)}, RUN, 3)),
-    (records.learned_amount_precision("btcusdt"), Entry(Kind.LEARNED, {"amount_precision": "btcusdt"})),
-    (records.checkpoint({"format": 1}), Entry(Kind.CHECKPOINT, {"format": 1})),
+    (lambda: records.learned_amount_precision("btcusdt"), Entry(Kind.LEARNED, {"amount_precision": "btcusdt"})),
+    (lambda: records.checkpoint({"format": 1}), Entry(Kind.CHECKPOINT, {"format": 1})),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("made", "wanted"), ROWS, ids=[f"{n}-{wanted.kind}" for n, (_, wanted) in enumerate(ROWS)])
-def test_a_row_is_exactly_this(made: Entry, wanted: Entry) -> None:
-    assert made == wanted
+@pytest.mark.parametrize(("make", "wanted"), ROWS, ids=[f"{n}-{wanted.kind}" for n, (_, wanted) in enumerate(ROWS)])
+def test_a_row_is_exactly_this(make: Callable[[], Entry], wanted: Entry) -> None:
+    assert make() == wanted
 
 
 def test_a_plan_and_its_intents_stand_in_this_order() -> None:
