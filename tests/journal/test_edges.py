@@ -19,7 +19,7 @@ from rebalancer.core.model import Side
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.errors import JournalError
 from rebalancer.journal import records, schema
-from rebalancer.journal.checkpoint import read_state, text_of
+from rebalancer.journal.checkpoint import _optional, read_state, text_of
 from rebalancer.journal.queries import recent_runs
 from rebalancer.journal.rows import Kind
 from rebalancer.journal.state import JournalState, balance_changes
@@ -197,3 +197,8 @@ def test_the_limits_count_after_a_start_at_a_checkpoint_what_they_counted_before
     with Journal.open_to_read(path, clock) as reader:
         assert reader.checkpoint_seq == reader.last_seq
         assert reader.state.usage(NOW, "") == used
+
+
+def test_a_part_that_may_be_absent_is_read_only_where_it_is_there() -> None:
+    reader = _optional(Decimal)
+    assert (reader(None), reader("1.5")) == (None, d("1.5"))
