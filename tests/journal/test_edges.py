@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,3 +203,39 @@ def test_the_limits_count_after_a_start_at_a_checkpoint_what_they_counted_before
 def test_a_part_that_may_be_absent_is_read_only_where_it_is_there() -> None:
     reader = _optional(Decimal)
     assert (reader(None), reader("1.5")) == (None, d("1.5"))
+
+
+def test_what_fills_moved_adds_up_until_the_next_look() -> None:
+    with new_journal() as journal:
+        journal.append(planned())
+        brought_to(journal, IntentState.FILLED, intent(1))
+        brought_to(journal, IntentState.FILLED, intent(2))
+        assert journal.state.traded == {"BTC": d("0.5"), "USDT": d("199.6")}
+        journal.append(planned("run-b"))
+        assert journal.state.traded == {}
+
+
+def test_a_database_that_is_no_journal_is_refused_by_its_place_by_writer_and_reader(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE theirs (x)")
+    for opening in (Journal.open, Journal.open_to_read):
+        with pytest.raises(JournalError, match=f"^{re.escape(str(path))}: journal version 0, this program knows 1"):
+            opening(path, FakeClock())
+
+
+def test_a_reader_asks_for_no_right_to_write_and_where_that_fails_for_no_helper_files_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, asked, connect = tmp_path / "journal.db", [], sqlite3.connect
+    new_journal(path).close()
+
+    def reluctant(place: str, **options: Any) -> sqlite3.Connection:
+        asked.append(place.partition("?")[2])
+        if len(asked) == 1:
+            raise sqlite3.OperationalError("unable to open database file")
+        return connect(place, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", reluctant)
+    Journal.open_to_read(path, FakeClock()).close()
+    assert asked == ["mode=ro", "mode=ro&immutable=1"]
