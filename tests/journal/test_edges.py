@@ -239,3 +239,18 @@ def test_a_reader_asks_for_no_right_to_write_and_where_that_fails_for_no_helper_
     monkeypatch.setattr(sqlite3, "connect", reluctant)
     Journal.open_to_read(path, FakeClock()).close()
     assert asked == ["mode=ro", "mode=ro&immutable=1"]
+
+
+def test_what_was_sent_is_remembered_for_less_than_two_days() -> None:
+    with new_journal() as journal:
+        for number, hours in ((1, 0), (2, 1), (3, 48)):
+            made = intent(number)
+            journal.append(records.intent(made), moved(made, Event.SEND, NOW + hours * HOUR))
+        assert [sent.key for sent in journal.state.sent] == [(RUN, 2), (RUN, 3)]
+
+
+def test_a_runs_document_tells_everything_but_its_place_in_the_journal() -> None:
+    with new_journal() as journal:
+        journal.append(started(), planned())
+        (view,) = recent_runs(journal, 1)
+    assert view.document().keys() == {each.name for each in fields(view)} - {"seq"}
