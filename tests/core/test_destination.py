@@ -13,12 +13,13 @@ from rebalancer.core.drift import frozen
 CASH = 3
 
 
-def moves(drift: list[float], band: float = 0.02, **changes: Any) -> list[float]:
+def moves(drift: list[float], band: float = 0.02, *, destination: float = 0.5, **changes: Any) -> list[float]:
     given: dict[str, Any] = {
-        "destination": 0.5, "cash": CASH, "sellable": frozen([1.0] * len(drift)), "buyable": frozen([1.0] * len(drift)),
+        "cash": CASH, "sellable": frozen([1.0] * len(drift)), "buyable": frozen([1.0] * len(drift)),
         "full": False, "edge_margin": 0.0,
     }  # fmt: skip
-    made = wished_moves(frozen(drift), frozen([band] * len(drift)), **(given | changes))
+    bands = frozen([band] * len(drift))
+    made = wished_moves(frozen(drift), bands, frozen(bands * destination), **(given | changes))
     assert not made.flags.writeable
     return [round(float(each), 12) for each in made]
 
@@ -76,8 +77,9 @@ def test_all_movements_sum_to_nothing_and_nobody_passes_his_target(seed: int) ->
     drift = rng.normal(0, 0.03, 6)
     drift -= drift.mean()
     full = bool(seed % 2)
+    bands = frozen(rng.uniform(0.005, 0.03, 6))
     made = wished_moves(
-        frozen(drift), frozen(rng.uniform(0.005, 0.03, 6)), destination=float(rng.uniform()), cash=int(rng.integers(6)),
+        frozen(drift), bands, frozen(bands * rng.uniform()), cash=int(rng.integers(6)),
         sellable=frozen(rng.uniform(0, 0.1, 6)), buyable=frozen(rng.uniform(0, 0.1, 6)), full=full, edge_margin=0.001,
     )  # fmt: skip
     assert abs(float(made.sum())) < 1e-11, f"seed {seed}"

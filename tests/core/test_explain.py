@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rebalancer.core import explain
+from rebalancer.core.bands import Bands
 from rebalancer.core.drift import frozen
 from rebalancer.core.model import Side
 from rebalancer.core.plan import Denial
@@ -22,7 +23,11 @@ TARGET = np.array([0.5, 0.3, 0.2])
 
 def valued(*drift: float, band: float = 0.05) -> Valuation:
     drifts = np.array(drift)
-    return Valuation({}, {}, d(1000), frozen(TARGET + drifts), frozen(TARGET), frozen(drifts), frozen([band] * 3))
+    bands, aims = frozen([band] * 3), frozen([band / 2] * 3)
+    weights, goals = frozen(TARGET + drifts), frozen(TARGET)
+    return Valuation(
+        {}, {}, d(1000), weights, goals, frozen(drifts), bands, bands, aims, Bands(bands, bands, aims, aims)
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +59,7 @@ def test_each_leg_says_why_it_is_wished(side: Side, trigger: Trigger, outside: b
 
 def test_a_band_ends_at_nothing_and_at_all() -> None:
     made = explain.stays(valued(0, 0, 0, band=0.6), 0, TARGETS, SEEN)
-    assert made == Reason(Skip.INSIDE_BAND, "inside its band; acts below 0 % or above 100 %")
+    assert made == Reason(Skip.INSIDE_BAND, "inside its band; acts above 100 %")
 
 
 def test_a_capped_leg_says_how_much_of_its_wish_is_left() -> None:

@@ -11,7 +11,7 @@ import pytest
 from rebalancer.core.fit import clip_to_limits, first_leg_alone, fit_leg, fit_leg_to_notional
 from rebalancer.core.model import Usage
 from rebalancer.core.money import BaseAmount, QuoteAmount
-from rebalancer.core.plan import Denial, Leg
+from rebalancer.core.plan import Denial, Direct, Leg
 from rebalancer.core.reasons import Deny, Reason, Skip, Why
 from rebalancer.core.targets import Limits
 from tests.core.builders import d, rules
@@ -23,7 +23,7 @@ NAV = d(1000)
 
 def leg(size: BaseAmount | QuoteAmount, notional: str | int, **changes: Any) -> Leg:
     made = Leg(
-        intent_seq=1, asset="BTC", symbol="btcusdt", size=size, notional_quote=d(notional), mid=d(200), fee_quote=d(1),
+        intent_seq=1, asset="BTC", symbol="btcusdt", quote="USDT", size=size, notional_quote=d(notional), mid=d(200), fee_quote=d(1),
         spread_cost_bps=d(0), impact_bps=d(0), reason=Reason(Why.OVERWEIGHT, "why"),
     )  # fmt: skip
     return replace(made, **changes)
@@ -173,7 +173,7 @@ def test_the_last_order_of_the_day_goes_and_the_next_is_denied(sent: int, denied
 def test_a_leg_cut_to_an_amount_is_whole_steps_of_it_or_nothing(
     one: Leg, notional: str, changes: dict[str, Any], size: str | None
 ) -> None:
-    made = fit_leg_to_notional(one, d(notional), replace(RULES, **changes))
+    made = fit_leg_to_notional(one, d(notional), replace(RULES, **changes), amount_precision=False)
     if size is None:
         assert made is None
         return
@@ -194,3 +194,29 @@ def test_a_probe_is_the_smallest_sell_and_without_sells_the_smallest_buy() -> No
     assert first_leg_alone((large_buy, small_buy)) == (small_buy, (large_buy,))
     with pytest.raises(AssertionError):
         first_leg_alone(())
+
+
+DIRECT = leg(QuoteAmount(d(4)), 400, quote="ETH", direct=Direct(spent_mid=d(100), received_mid=d(50), saves_quote=d(8)))
+CROSS = replace(RULES, quote="ETH", quote_step=d("0.1"), min_notional=d("0.1"))
+
+
+def test_a_coin_that_is_spent_directly_may_go_to_the_last_of_it() -> None:
+    made = fit_leg(DIRECT, free=d(3), rules=CROSS, amount_precision=False)
+    assert isinstance(made, Leg) and made.size == QuoteAmount(d(3))
+    assert (made.notional_quote, made.fee_quote) == (300, d("0.75"))
+    assert made.direct == Direct(d(100), d(50), d(6))
+
+
+def test_a_direct_leg_is_measured_in_the_accounts_quote_coin_against_the_fuller_side_of_the_day() -> None:
+    for usage in (SOLD, BOUGHT):
+        made = clip_to_limits(DIRECT, OPEN, usage, NAV, CROSS, spent_quote=d(0))
+        assert isinstance(made, Leg) and (made.size, made.notional_quote) == (QuoteAmount(d(1)), 100)
+    assert fit_leg_to_notional(DIRECT, d(155), CROSS, amount_precision=False) == replace(
+        DIRECT, size=QuoteAmount(d("1.5")), notional_quote=d(150), fee_quote=d("0.375"),
+        direct=Direct(d(100), d(50), d(3)),
+    )  # fmt: skip
+
+
+def test_a_probe_may_be_a_direct_leg_which_needs_no_cash() -> None:
+    small_buy = replace(BUY, notional_quote=d(5))
+    assert first_leg_alone((small_buy, DIRECT)) == (DIRECT, (small_buy,))

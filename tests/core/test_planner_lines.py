@@ -47,9 +47,9 @@ def test_a_plan_of_a_sell_and_a_buy_is_this_to_the_last_digit() -> None:
     )
     bps = d(2)
     assert plan.legs == (
-        Leg(1, "BTC", "btcusdt", BaseAmount(d(15)), d(1500), d(100), d(3), bps, d(0), OVER),
-        Leg(2, "ETH", "ethusdt", QuoteAmount(d(1200)), d(1200), d(10), d("2.4"), bps, d(0), UNDER),
-        Leg(3, "SOL", "solusdt", QuoteAmount(d(100)), d(100), d(1), d("0.2"), bps, d(0), takes),
+        Leg(1, "BTC", "btcusdt", "USDT", BaseAmount(d(15)), d(1500), d(100), d(3), bps, d(0), OVER),
+        Leg(2, "ETH", "ethusdt", "USDT", QuoteAmount(d(1200)), d(1200), d(10), d("2.4"), bps, d(0), UNDER),
+        Leg(3, "SOL", "solusdt", "USDT", QuoteAmount(d(100)), d(100), d(1), d("0.2"), bps, d(0), takes),
     )
     assert (plan.nav_quote, plan.trigger, plan.skips, plan.denials) == (10_000, Trigger.OUTSIDE_BAND, (), ())
     assert (plan.account_id, plan.quote, plan.targets_digest) == ("10101010", "USDT", "0" * 64)

@@ -22,6 +22,7 @@ SEEN = replace(SEEN, tickers={"BTC": Ticker("btcusdt", d(1), d(2), d(3), d(4))})
 USAGE = Usage(
     sold_quote=d("1.5"),
     bought_quote=d("2.5"),
+    direct_quote=d("0.5"),
     orders=3,
     nav_validated_quote=d("1000.5"),
     mids={"BTC": d("79999.5")},
@@ -62,7 +63,7 @@ def test_the_document_has_the_shape_that_old_journals_hold() -> None:
         }
     }  # fmt: skip
     assert document["usage"] == {
-        "sold_quote": "1.5", "bought_quote": "2.5", "orders": 3, "nav_validated_quote": "1000.5",
+        "sold_quote": "1.5", "bought_quote": "2.5", "direct_quote": "0.5", "orders": 3, "nav_validated_quote": "1000.5",
         "mids": {"BTC": "79999.5"}, "has_traded": True, "targets_changed": True,
         "amount_precision_symbols": ["aaausdt", "btcusdt"],
     }  # fmt: skip

@@ -81,9 +81,9 @@ def test_a_fee_in_a_third_coin_leaves_that_coin() -> None:
         made = brought_to(journal, IntentState.FILLED)
         record = journal.state.intents[made.run_id, 1]
     paid = replace(record, filled_quantity=d(2), filled_quote=d(800), fees={"HTX": d(3), "USDT": d(1)})
-    assert balance_changes(paid, "BTC", "USDT") == {"BTC": -2, "USDT": 799, "HTX": -3}
+    assert balance_changes(paid) == {"BTC": -2, "USDT": 799, "HTX": -3}
     bought = replace(paid, side=Side.BUY, fees={"BTC": d("0.5")})
-    assert balance_changes(bought, "BTC", "USDT") == {"BTC": d("1.5"), "USDT": -800}
+    assert balance_changes(bought) == {"BTC": d("1.5"), "USDT": -800}
 
 
 def test_a_run_without_a_value_tells_none() -> None:

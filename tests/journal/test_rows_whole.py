@@ -67,10 +67,10 @@ ROWS = [
     (plan_row, Entry(Kind.PLAN, PLANNED, RUN, t_exch=PLAN.taken_at)),
     (lambda: plan_row(denied=True), Entry(Kind.PLAN, PLANNED | {"validated": False}, RUN, t_exch=PLAN.taken_at)),
     (lambda: records.intent(SELL), Entry(Kind.INTENT, {
-        "asset": "BTC", "symbol": "btcusdt", "side": Side.SELL, "unit": "base", "amount": d("0.25"),
+        "asset": "BTC", "symbol": "btcusdt", "quote": "USDT", "side": Side.SELL, "unit": "base", "amount": d("0.25"),
         "notional_quote": d(100), "client_order_id": SELL.client_order_id}, RUN, 3)),
     (lambda: records.intent(BUY), Entry(Kind.INTENT, {
-        "asset": "BTC", "symbol": "btcusdt", "side": Side.BUY, "unit": "quote", "amount": d("25.50"),
+        "asset": "BTC", "symbol": "btcusdt", "quote": "USDT", "side": Side.BUY, "unit": "quote", "amount": d("25.50"),
         "notional_quote": d(100), "client_order_id": BUY.client_order_id}, RUN, 4)),
     (lambda: records.sending(SELL, LEG, signed_at=NOW, deadline=DEADLINE, free_before=HELD), Entry(Kind.SENDING, {
         "symbol": "btcusdt", "side": Side.SELL, "unit": "base", "amount": d("0.25"), "notional_quote": d("99.5"),
