@@ -131,6 +131,7 @@ def make_copy(folder: Path, group: Group) -> Path:
             shutil.copy2(source, target)
     # What covers what is asked anew: mutmut asks only new tests, and would know of none for a function that is new.
     (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+    shutil.rmtree(folder / "mutants" / "tests", ignore_errors=True)  # or a test that is gone would stay
     settings = {
         "source_paths": ["rebalancer"],
         "only_mutate": group.files,
