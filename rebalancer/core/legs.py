@@ -41,6 +41,7 @@ class Wish:
     ladder: Ladder
     strays: bool  # the plan is made for its sake
     why: Reason
+    collar: Decimal | None = None  # the worst price allowed; None for a market order
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from rebalancer.core.canonical import canonical, parse_moment
 from rebalancer.core.ledger import Books, Trades
 from rebalancer.core.model import Side
 from rebalancer.core.orders import IntentState
+from rebalancer.core.targets import OrderType
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Row
 from rebalancer.journal.state import Halt, IntentRecord, JournalState, Sent
@@ -100,6 +101,8 @@ _INTENT: Mapping[str, Reader] = {
     "amount": Decimal,
     "notional_quote": Decimal,
     "state": IntentState,
+    "order_type": OrderType,
+    "price": _optional(Decimal),
     "sent_amount": _optional(Decimal),
     "signed_at": _optional(parse_moment),
     "deadline": _optional(parse_moment),

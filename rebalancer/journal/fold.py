@@ -12,6 +12,7 @@ from rebalancer.core.ledger import Trades
 from rebalancer.core.model import Side
 from rebalancer.core.money import ONE, ZERO
 from rebalancer.core.orders import Event, IntentState, move
+from rebalancer.core.targets import OrderType
 from rebalancer.journal.checkpoint import read_books
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Kind, Row
@@ -98,6 +99,8 @@ def _on_intent(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         notional_quote=Decimal(payload["notional_quote"]),
         client_order_id=payload["client_order_id"],
         state=move(known.state if known else None, Event.PLAN),
+        order_type=OrderType(payload.get("order_type", OrderType.MARKET)),  # rows of before there was another
+        price=Decimal(payload["price"]) if "price" in payload else None,
         changed_at=row.t_wall,
         exchange_at=state.exchange_at,
     )

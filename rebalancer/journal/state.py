@@ -12,6 +12,7 @@ from rebalancer.core.ledger import Books, Trades
 from rebalancer.core.model import Side, Usage
 from rebalancer.core.money import ZERO
 from rebalancer.core.orders import TERMINAL, UNRESOLVED, IntentState
+from rebalancer.core.targets import OrderType
 from rebalancer.journal.records import Binding
 
 DAY = timedelta(hours=24)
@@ -36,6 +37,8 @@ class IntentRecord:
     notional_quote: Decimal
     client_order_id: str
     state: IntentState
+    order_type: OrderType = OrderType.MARKET
+    price: Decimal | None = None  # the limit of an IOC order
     sent_amount: Decimal | None = None
     signed_at: datetime | None = None
     deadline: datetime | None = None

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from rebalancer.core.orders import Event, IntentState
-from rebalancer.core.targets import Limits, Targets
+from rebalancer.core.targets import Limits, OrderPolicy, OrderType, Route, Targets
 from rebalancer.journal import records
 from rebalancer.journal.store import Journal
 from tests.core.builders import targets as make_targets
@@ -28,12 +28,18 @@ def random_limits(rng: random.Random) -> Limits:
     )
 
 
-def random_targets(rng: random.Random, limits: Limits) -> Targets:
+def random_targets(rng: random.Random, limits: Limits, orders: OrderPolicy) -> Targets:
     cuts = [rng.randint(10, 40) for _ in COINS]
     total = sum(cuts) + 25
     weights = {coin: Decimal(cut * 100 // total) for coin, cut in zip(COINS, cuts, strict=True)}
     made = make_targets(weights | {"USDT": 100 - sum(weights.values())}, limits=limits)  # type: ignore[arg-type]
-    return replace(made, digest=f"{rng.getrandbits(64):064x}")
+    return replace(made, digest=f"{rng.getrandbits(64):064x}", orders=orders)
+
+
+def random_orders(rng: random.Random) -> OrderPolicy:
+    """Return market orders over the cash, or coin for coin where that is cheaper, or orders with a collar."""
+    kinds = (OrderPolicy(), OrderPolicy(route=Route.DIRECT), OrderPolicy(OrderType.IOC))
+    return rng.choices(kinds, (3, 4, 3))[0]
 
 
 class Hands:
@@ -71,7 +77,8 @@ class Hands:
         if self._happens(0.03, "paused"):
             self.pause()
         if self._happens(0.04, "targets_edited"):
-            return replace(random_targets(rng, targets.limits), orders=targets.orders)
+            # What is on its way was sent as the old file said; whoever edits weights may edit the type of order too.
+            return random_targets(rng, targets.limits, random_orders(world.chance["orders"]))
         return targets
 
     def _shake_prices(self) -> None:
