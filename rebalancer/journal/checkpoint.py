@@ -19,7 +19,7 @@ from rebalancer.journal.state import Halt, IntentRecord, JournalState, Sent
 
 # Goes up with every change of what the state holds or of how the rows fold into it: a checkpoint of another format is
 # passed over, at the price of a fold from further back, and is not compared.
-FORMAT = 3
+FORMAT = 4
 Reader = Callable[[Any], Any]
 T = TypeVar("T")
 
