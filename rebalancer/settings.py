@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -193,6 +194,19 @@ def _credentials_of_files(environ: Mapping[str, str]) -> dict[str, str]:
         if not found[name]:
             raise ConfigError(f"{path}: is empty; put the secret into it")
     return found
+
+
+def reachable_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return every secret that lies where this process looks for one, in order or not: for masking, never for use."""
+    names = [name for name in Settings.model_fields if name.endswith("_key")]
+    found = [
+        value.strip() for variable, value in environ.items() if variable.upper() in {PREFIX + n.upper() for n in names}
+    ]
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    for name in names if folder else ():
+        with suppress(OSError, UnicodeDecodeError):
+            found.append((Path(folder or "") / f"{PREFIX.lower()}{name}").read_text(encoding="utf-8").strip())
+    return tuple(text for text in found if text)
 
 
 def _check_url(url: str) -> None:
