@@ -209,6 +209,7 @@ VERBS: dict[str, list[str]] = {
     "check, deep": ["check", "--deep", "--json"],
     "prices": ["prices"],
     "prices as JSON": ["prices", "--json"],
+    "assets": ["assets"],
     "plan": ["plan"],
     **{f"plan as {form}": ["plan", "--format", form] for form in ("json", "csv", "md", "html")},
     "run": ["run", "--settle", "0"],

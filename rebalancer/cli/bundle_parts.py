@@ -30,7 +30,7 @@ from rebalancer.logs import redact, register_secrets
 from rebalancer.service.clock import SystemClock
 from rebalancer.service.lock import is_held
 from rebalancer.service.pause import PauseSwitch
-from rebalancer.settings import PREFIX, SECRET_NAMES, Settings, reachable_secrets, unknown_names
+from rebalancer.settings import PREFIX, SECRET_FIELDS, Settings, reachable_secrets, unknown_names
 
 LOG_BYTES_MAX = 2_000_000  # of the end of each log
 _REQUIREMENT = re.compile(r"[A-Za-z0-9_.-]+")
@@ -112,11 +112,11 @@ def _version_of(name: str) -> str | None:
 
 def settings_document(settings: Settings) -> dict[str, Any]:
     """Return the settings without their keys: of those only whether they are set."""
-    shown = {name: getattr(settings, name) for name in Settings.model_fields if not name.endswith("_key")}
+    shown = {name: getattr(settings, name) for name in Settings.model_fields if name not in SECRET_FIELDS}
     return {
         **{name: value if value is None or isinstance(value, float) else str(value) for name, value in shown.items()},
         "venue_kind": settings.venue_kind,
-        "keys_set": [name for name in SECRET_NAMES if getattr(settings, name) is not None],
+        "secrets_set": [name for name in SECRET_FIELDS if getattr(settings, name) is not None],
         "paths": {"state": str(settings.paths.state), "targets": str(settings.paths.targets)},
         "variables_set": sorted(name for name in os.environ if name.upper().startswith(PREFIX)),
         "variables_unknown": unknown_names(os.environ),

@@ -13,6 +13,7 @@ import pytest
 from rebalancer import __version__
 from rebalancer.cli.exits import Exit
 from rebalancer.service.lock import hold_lock
+from rebalancer.settings import SECRET_FIELDS
 from tests.cli.conftest import Owner, Said
 from tests.cli.exchanges import EMBEDDED, LIVE
 
@@ -74,7 +75,7 @@ def test_it_tells_versions_settings_targets_and_the_last_runs_as_the_other_verbs
     versions, settings = json.loads(parts["versions.json"]), json.loads(parts["settings.json"])
     assert versions["rebalancer"] == __version__ and {"httpx", "numpy", "click"} <= versions["packages"].keys()
     assert all(versions["packages"].values())
-    assert (settings["mode"], settings["log_level"], settings["keys_set"]) == ("live", "DEBUG", [])
+    assert (settings["mode"], settings["log_level"], settings["secrets_set"]) == ("live", "DEBUG", [])
     assert settings["variables_unknown"] == ["REBALANCER_MOOD means nothing; did you mean REBALANCER_MODE?"]
     assert parts["targets.toml"] == owner.targets.read_text(encoding="utf-8")
     known = json.loads(owner.say("history", "--json", **LIVE).out)
@@ -133,3 +134,28 @@ def test_a_lock_that_is_held_is_seen_and_not_touched(owner: Owner) -> None:
         assert json.loads(parts["state.json"])["lock_held"] is True
     _, parts = bundled(owner)
     assert json.loads(parts["state.json"])["lock_held"] is False
+
+
+def test_every_secret_setting_is_masked_wherever_it_lies_also_in_settings_that_are_refused(owner: Owner) -> None:
+    secrets = {f"REBALANCER_{name.upper()}": f"c4n4ry-{name}-t0k3n" for name in SECRET_FIELDS}
+    assert {"REBALANCER_HTX_SECRET_KEY", "REBALANCER_NOTIFY_URLS", "REBALANCER_PING_URL"} <= secrets.keys()
+    (owner.folder / "service.log").write_text(" ".join(secrets.values()), encoding="utf-8")
+    owner.targets.write_text(
+        owner.targets.read_text(encoding="utf-8") + f"# {' '.join(secrets.values())}\n", encoding="utf-8"
+    )
+    fit = {name: value for name, value in secrets.items() if "PRIVATE" not in name and "URL" not in name}
+    urls = {
+        "REBALANCER_NOTIFY_URLS": "json://c4n4ry-one json://c4n4ry-two",
+        "REBALANCER_PING_URL": "https://c4n4ry.example/x",
+    }
+    for environ in (secrets, fit | urls):
+        said, parts = bundled(owner, "--log", "service.log", **environ)
+        words = {word for value in environ.values() for word in value.split()}
+        for text in (said.out, said.err, *parts.values()):
+            assert not [word for word in words if word in text]
+    assert json.loads(parts["settings.json"])["secrets_set"] == [
+        "htx_access_key",
+        "htx_secret_key",
+        "notify_urls",
+        "ping_url",
+    ]
