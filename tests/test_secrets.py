@@ -233,7 +233,8 @@ VERBS: dict[str, list[str]] = {
     "bundle": ["bundle"],
     "bundle as JSON": ["bundle", "--json", "--output", "again.zip"],
 }
-ELSEWHERE = {"serve", "exchange", "init"}  # processes of their own, and the asking of a key: each has its canary
+# Processes of their own, the asking of a key, and what works on price history without any account.
+ELSEWHERE = {"serve", "exchange", "dashboard", "init", "backtest"}
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_no_exception_of_any_call_repeats_key_or_signature(tmp_path: Path, call:
         assert hits(*heard) == [], (call, name, kind)
         text = " ".join(heard)
         assert not [each for each in signatures if each in text or unquote(each) in text], (call, name, kind)
-    assert (signed > 0) == (call not in {"timestamp", "market-status", "market-symbols", "tickers", "depth"})
+    assert (signed > 0) == (call not in {"timestamp", "market-status", "market-symbols", "tickers", "depth", "kline"})
 
 
 def test_between_them_the_calls_raise_every_exception_that_a_venue_has(tmp_path: Path) -> None:

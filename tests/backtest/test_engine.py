@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ import pytest
 from rebalancer.backtest import engine
 from rebalancer.backtest.account import fill
 from rebalancer.backtest.engine import run_backtest
+from rebalancer.backtest.market import Market
 from rebalancer.backtest.result import Result
 from rebalancer.backtest.series import Series, generate
 from rebalancer.backtest.setting import BacktestSetting
@@ -19,6 +21,7 @@ from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import EXACT, ONE, ZERO, QuoteAmount
 from rebalancer.core.plan import Plan
 from rebalancer.core.planner import make_plan
+from rebalancer.core.targets import OrderPolicy, OrderType
 from rebalancer.errors import ConfigError
 from tests.backtest.histories import COINS, FREE, HOUR, NARROW, a_history, d, flat, targets
 
@@ -213,3 +216,19 @@ def test_a_leg_over_a_pair_of_two_coins_moves_both_and_charges_the_one_received(
         replace(leg, symbol="aaabbb", size=QuoteAmount(d(2))), cross, prices, 0, fee_rate=d("0.002"), half_spread=ZERO
     )
     assert trade.changes == {"AAA": Decimal(50) - Decimal("0.1"), "BBB": d(-2)} and trade.fee_asset == "AAA"
+
+
+def test_ioc_orders_are_filled_in_whole_lots_on_both_sides_and_book_to_the_last_digit() -> None:
+    sides = Counter[Side]()
+    for seed in SEEDS[:15]:
+        series, wanted, setting = a_history(seed)
+        result = run_backtest(series, replace(wanted, orders=OrderPolicy(OrderType.IOC)), setting)
+        summed, lots = dict(result.initial), Market(series, wanted, setting).markets
+        for trade in result.trades:
+            sides[trade.side] += 1
+            assert trade.quantity % lots[trade.symbol].lot_size == 0, f"seed {seed}"
+            for asset, change in trade.changes.items():
+                summed[asset] = EXACT.add(summed[asset], change)
+        assert summed == result.final, f"seed {seed}"
+        assert all(held >= ZERO for held in result.final.values()), f"seed {seed}"
+    assert min(sides[side] for side in Side) > 50, sides
