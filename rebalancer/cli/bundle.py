@@ -19,7 +19,7 @@ EXAMPLES = """\b
 Examples:
   rebalancer bundle
   rebalancer bundle --output /tmp/help.zip --runs 100
-  journalctl -u rebalancer -n 5000 > service.log
+  journalctl -u rebalancer.service -n 5000 > service.log
   rebalancer bundle --log service.log
 """
 
@@ -28,7 +28,7 @@ Examples:
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to write it; else here.")
 @click.option("--runs", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many of the last runs.")
 @click.option(
-    "--log", "logs", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--log", "logs", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
     help="A log to put in, keys masked; may be given again.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -40,6 +40,9 @@ def command(*, output: Path | None, runs: int, logs: tuple[Path, ...], as_json: 
     """
     from rebalancer.cli.bundle_parts import collect  # noqa: PLC0415  # reads settings and journal
 
+    for log in logs:
+        if not log.is_file():
+            raise click.UsageError(f"--log: there is no file {log}")
     now = SystemClock().now().astimezone(UTC)
     path = output or Path(f"rebalancer-bundle-{now:%Y%m%dT%H%M%SZ}.zip")
     head, parts = collect(now, runs=runs, logs=logs)

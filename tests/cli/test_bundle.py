@@ -121,6 +121,12 @@ def test_logs_are_put_in_each_under_its_name_and_only_their_ends(owner: Owner) -
         assert text.endswith(f"last of {place}\n") and "first" not in text
 
 
+def test_a_log_that_is_not_there_is_said_before_anything_is_written(owner: Owner) -> None:
+    said = owner.say("bundle", "--log", "sevrice.log")
+    assert said.code == Exit.USAGE and "sevrice.log" in said.err
+    assert not list(owner.folder.glob("*.zip"))
+
+
 @pytest.mark.parametrize("place", ["no/such/folder/help.zip", "targets.toml/help.zip"])
 def test_a_place_that_cannot_be_written_is_named_with_a_way_out(owner: Owner, place: str) -> None:
     said = owner.say("bundle", "--output", place)
