@@ -11,9 +11,10 @@ import os
 import re
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from platformdirs import user_config_path, user_state_path
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -158,6 +159,9 @@ class Settings(BaseSettings):
         return Paths(_state_dir(self.state_dir), _targets_path(self.targets))
 
 
+SECRET_FIELDS = tuple(name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation))
+
+
 def load() -> Settings:
     """Return the settings of this process; ConfigError names the variable and says what it takes."""
     credentials: dict[str, Any] = dict(_credentials_of_files(os.environ))
@@ -193,6 +197,17 @@ def _credentials_of_files(environ: Mapping[str, str]) -> dict[str, str]:
         if not found[name]:
             raise ConfigError(f"{path}: is empty; put the secret into it")
     return found
+
+
+def reachable_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return every secret that lies where this process looks for one, in order or not: for masking, never for use."""
+    names = {PREFIX + name.upper() for name in SECRET_FIELDS}
+    found = [value for variable, value in environ.items() if variable.upper() in names]
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    for name in SECRET_FIELDS if folder else ():
+        with suppress(OSError, UnicodeDecodeError):
+            found.append((Path(folder or "") / f"{PREFIX.lower()}{name}").read_text(encoding="utf-8"))
+    return tuple(word for text in found for word in text.split())
 
 
 def _check_url(url: str) -> None:

@@ -44,6 +44,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     ),
     "orders": ("order_type", "route"),
 }  # fmt: skip
+# HTX takes limit prices within 10 % of the last trade, and our mid may lie 1 % from that.
+IOC_SLIPPAGE_MAX_BPS = 800
 ZERO_HINT = (
     "a weight of 0 is refused: sell the coin completely with COIN = true in [exit], or take the line out to leave it "
     "alone"
@@ -83,7 +85,7 @@ def _parse(check: Check) -> Targets | None:
     schedule, bands, limits = _schedule(check), _bands(check), _limits(check)
     kept = amounts_of(check, "keep", (*weights, *leaving))
     external = amounts_of(check, "external", tuple(weights))
-    orders = _orders(check)
+    orders = _orders(check, limits)
     if check.problems:
         return None
     digest = hashlib.sha256(canonical(data).encode()).hexdigest()
@@ -230,10 +232,18 @@ def _bands(check: Check) -> BandPolicy:
     return BandPolicy(rule, k, floor, cap, destination, per_coin)
 
 
-def _orders(check: Check) -> OrderPolicy:
+def _orders(check: Check, limits: Limits) -> OrderPolicy:
     check.table("orders")
-    order_type = check.word("orders", "order_type", OrderType.MARKET, {OrderType.MARKET: True, OrderType.IOC: False})
-    route = check.word("orders", "route", Route.QUOTE, {Route.QUOTE: True, Route.DIRECT: True})
+    order_type = check.word("orders", "order_type", OrderType.MARKET, {each.value: True for each in OrderType})
+    route = check.word("orders", "route", Route.QUOTE, {each.value: True for each in Route})
+    if order_type == OrderType.IOC and limits.max_slippage_bps > IOC_SLIPPAGE_MAX_BPS:
+        text = f"{plain(limits.max_slippage_bps)} is above {IOC_SLIPPAGE_MAX_BPS} basis points, the most for"
+        check.wrong(
+            ("limits", "max_slippage_bps"),
+            f'{text} order_type = "ioc": HTX refuses limit prices far from the last trade',
+        )
+    if (order_type, route) == (OrderType.IOC, Route.DIRECT):
+        check.wrong(("orders", "route"), '"direct" with order_type = "ioc" is not yet supported; choose one of them')
     return OrderPolicy(OrderType(order_type), Route(route))
 
 

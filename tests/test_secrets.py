@@ -18,13 +18,25 @@ import pytest
 from pydantic import ValidationError
 
 from rebalancer import errors, logs
+from rebalancer.cli import main
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.main import run
 from rebalancer.errors import RebalancerError
 from rebalancer.settings import Settings
 from rebalancer.simulator.faults import FAULT_KINDS
 from rebalancer.venues.htx.sign import signed_query
-from tests.canary import ACCESS_KEY, KEYS, SECRET_KEY, CanaryHouse, credentials, hits, listening, own_logging, served
+from tests.canary import (
+    ACCESS_KEY,
+    KEYS,
+    SECRET_KEY,
+    CanaryHouse,
+    contents,
+    credentials,
+    hits,
+    listening,
+    own_logging,
+    served,
+)
 from tests.core.builders import NOW
 from tests.service.house import ACCOUNT
 
@@ -192,16 +204,37 @@ def test_an_error_of_the_network_that_holds_the_request_is_not_passed_on(
 
 
 VERBS: dict[str, list[str]] = {
+    "demo": ["demo"],
     "check": ["check"],
-    "plan": ["plan"],
-    "plan as JSON": ["plan", "--format", "json"],
-    "run": ["run", "--settle", "0"],
-    "run live": ["run", "--live", "--settle", "0"],
-    "status": ["status"],
-    "history": ["history"],
-    "targets": ["targets", "show"],
+    "check, deep": ["check", "--deep", "--json"],
     "prices": ["prices"],
+    "prices as JSON": ["prices", "--json"],
+    "assets": ["assets"],
+    "plan": ["plan"],
+    **{f"plan as {form}": ["plan", "--format", form] for form in ("json", "csv", "md", "html")},
+    "run": ["run", "--settle", "0"],
+    "run live": ["run", "--live", "--settle", "0", "--json"],
+    "status": ["status"],
+    "status as JSON": ["status", "--json"],
+    "status, paths": ["status", "--paths", "--json"],
+    "history": ["history"],
+    "history as JSON": ["history", "--json"],
+    "history as CSV": ["history", "--csv"],
+    "targets": ["targets", "show"],
+    "targets as JSON": ["targets", "show", "--json"],
+    "targets, checked": ["targets", "check"],
+    "targets, compared": ["targets", "diff"],
+    "targets, a preview": ["targets", "set", "BTC=34", "USDT=16"],
+    "pause": ["pause", "--reason", "canary"],
+    "run, paused": ["run", "--live", "--settle", "0"],
+    "resume": ["resume"],
+    "ack": ["ack", "1"],
+    "no such verb": ["plna"],
+    "bundle": ["bundle"],
+    "bundle as JSON": ["bundle", "--json", "--output", "again.zip"],
 }
+# Processes of their own, the asking of a key, and what works on price history without any account.
+ELSEWHERE = {"serve", "exchange", "dashboard", "init", "backtest"}
 
 
 @pytest.fixture
@@ -232,6 +265,8 @@ def test_no_verb_shows_the_key_even_when_libraries_speak_at_debug(
     owner: dict[str, str],
     failure: str,
 ) -> None:
+    assert {words[0] for words in VERBS.values()} >= set(main.VERBS) - ELSEWHERE
+    monkeypatch.chdir(tmp_path)
     codes = {}
     with served() as url, listening("DEBUG", *CHATTY) as stream:
         if failure == "wrong secret":
@@ -243,7 +278,9 @@ def test_no_verb_shows_the_key_even_when_libraries_speak_at_debug(
             codes[verb] = run(arguments)
     output = capsys.readouterr()
     files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
-    assert hits(output.out, output.err, stream.getvalue(), *files) == []
+    packed = contents(*tmp_path.glob("*.zip"))
+    assert len(packed) == 2 * 8
+    assert hits(output.out, output.err, stream.getvalue(), *files, *packed) == []
     assert codes["plan"] == {"": Exit.DONE, "unreachable": Exit.UNREACHABLE, "wrong secret": Exit.CREDENTIALS}[failure]
     assert failure or f"AccessKeyId={logs.MASK}" in stream.getvalue(), "the libraries did speak"
     assert failure or codes["run live"] in (Exit.DONE, Exit.WORK_LEFT), output.err

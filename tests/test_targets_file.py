@@ -45,7 +45,11 @@ REFUSED: dict[str, tuple[str, str, int, tuple[str, ...]]] = {
     "band of a coin as text": ("", '[bands.per_coin]\nBTC = "4"', 9, ('"4" should be a bare number, 0.1 to 50 points',)),
     "band of a coin too wide": ("", "[bands.per_coin]\nBTC = 51", 9, ("51 should be a bare number, 0.1 to 50 points",)),
     "bands by coin, no section": ("", "[bands]\nper_coin = 0", 9, ("bands.per_coin: should be a section",)),
-    "word of a part to come": ("", '[orders]\norder_type = "ioc"', 9, ('"ioc" is not yet supported',)),
+    "words that do not go together yet": ("", '[orders]\norder_type = "ioc"\nroute = "direct"', 10, ('"direct" with order_type = "ioc" is not yet supported',)),
+    "collar wider than HTX takes": (
+        "", '[orders]\norder_type = "ioc"\n[limits]\nmax_slippage_bps = 801', 11,
+        ("limits.max_slippage_bps: 801 is above 800 basis points, the most for order_type", "far from the last trade"),
+    ),
     "misspelt word": ("", '[bands]\nrule = "teory"', 9, ('"teory" should be one of theory', "did you mean theory?")),
     "word that is a list": ("", "[bands]\nrule = []", 9, ("bands.rule: a list should be one of theory",)),
     "section that is a number": ('quote = "USDT"', 'quote = "USDT"\nlimits = 5', 3, ("limits: should be a section [limits]",)),

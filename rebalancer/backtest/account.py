@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from rebalancer.backtest.result import Trade
-from rebalancer.core.model import MarketRules, Side
+from rebalancer.core.model import LimitIoc, MarketRules, Side
 from rebalancer.core.money import EXACT, ONE, ZERO, BaseAmount, floor_to_step
 from rebalancer.core.plan import Leg
 from rebalancer.core.targets import Targets
@@ -40,6 +40,11 @@ def fill(
         price = EXACT.multiply(mid, ONE - half_spread)
         paid = floor_to_step(EXACT.multiply(quantity, price), BALANCE_STEP)
         received, fee_asset = paid, rules.quote
+    elif isinstance(leg.terms, LimitIoc):
+        quantity = leg.terms.quantity.value
+        # The planner let it pass only with the best price within its collar, and here all of the book is at that price.
+        paid = floor_to_step(EXACT.multiply(quantity, EXACT.multiply(mid, ONE + half_spread)), BALANCE_STEP)
+        received, fee_asset = quantity, rules.base
     else:
         paid = leg.size.value
         price = EXACT.multiply(mid, ONE + half_spread)

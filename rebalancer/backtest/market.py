@@ -107,6 +107,7 @@ class Market:
     def _rules(self, coin: str, index: int) -> MarketRules:
         first = float(self.closes[0, index])
         lot = self.setting.lots.get(coin, ONE.scaleb(int(np.floor(np.log10(LOT_QUOTE / first)))))
+        deep = EXACT.divide(DEEP_QUOTE, from_float(first))
         return MarketRules(
             symbol=(coin + self.quote).lower(),
             base=coin,
@@ -118,8 +119,11 @@ class Market:
             quote_step=QUOTE_STEP,
             min_notional=self.setting.min_order_quote,
             sell_quantity_min=lot,
-            sell_quantity_max=EXACT.divide(DEEP_QUOTE, from_float(first)),
+            sell_quantity_max=deep,
             buy_notional_max=DEEP_QUOTE,
+            limit_quantity_min=lot,
+            limit_buy_quantity_max=deep,
+            limit_sell_quantity_max=deep,
         )
 
 

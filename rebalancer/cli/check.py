@@ -68,13 +68,18 @@ def command(*, deep: bool, alerts: bool, as_json: bool) -> int:
 
 def _examine(settings: Settings, *, deep: bool, alerts: bool) -> Iterator[Finding]:
     """Yield findings in the order in which one needs the other; a failure ends what depends on it."""
-    yield from _environment(settings)
     targets: list[Targets] = []
-    yield from _guarded("targets", lambda: _targets(settings, targets))
-    yield from _guarded("journal", lambda: _journal(settings, deep=deep))
+    yield from offline_findings(settings, targets, deep=deep)
     if targets:
         yield from _guarded("exchange", lambda: _exchange(settings, targets[0]))
     yield from _guarded("alerts", lambda: _alerts(settings, send=alerts))
+
+
+def offline_findings(settings: Settings, found: list[Targets], *, deep: bool) -> Iterator[Finding]:
+    """Yield what can be seen without asking the exchange; good targets are added to `found`."""
+    yield from _environment(settings)
+    yield from _guarded("targets", lambda: _targets(settings, found))
+    yield from _guarded("journal", lambda: _journal(settings, deep=deep))
 
 
 def _guarded(topic: str, examine: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from rebalancer.core.collar import is_reached, takes_limit_orders
 from rebalancer.core.depth import Walk
 from rebalancer.core.holdings import lacks_its_keep
 from rebalancer.core.ladder import Ladder
 from rebalancer.core.leaving import can_be_sold_now, is_gone
-from rebalancer.core.model import MarketRules, Side, Snapshot
+from rebalancer.core.model import Book, MarketRules, Side, Snapshot
 from rebalancer.core.money import plain
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger, Why
@@ -104,6 +105,18 @@ def no_depth(rules: MarketRules, walk: Walk, max_slippage_bps: Decimal) -> Reaso
         return Reason(Skip.BOOK_TOO_THIN, f"the visible book of {rules.symbol} is too thin for the smallest order")
     text = f"even the smallest order would slip {walk.slippage_bps:.1f} bps, over max_slippage_bps = {max_slippage_bps}"
     return Reason(Skip.SLIPPAGE, text)
+
+
+def no_collar(rules: MarketRules, book: Book, side: Side, collar: Decimal, max_slippage_bps: Decimal) -> Reason | None:
+    """Return why no order with this worst price can be sent or filled, or None when one can."""
+    if not takes_limit_orders(rules):
+        text = f'HTX names no limits of quantity for {rules.symbol}, so order_type = "ioc" cannot be used for it'
+        return Reason(Skip.NOT_TRADABLE, text)
+    if not is_reached(collar, book, side):
+        return Reason(
+            Skip.SLIPPAGE, f"the best price of {rules.symbol} is beyond max_slippage_bps = {max_slippage_bps}"
+        )
+    return None
 
 
 def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot, trigger: Trigger) -> Reason:

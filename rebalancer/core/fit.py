@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from rebalancer.core.caps import nav_known, room_left
 from rebalancer.core.choice import CASH_SHARE
+from rebalancer.core.collar import as_limit_sells, bought_within, buy_bounds
 from rebalancer.core.depth import size_within
 from rebalancer.core.model import Book, MarketRules, Side, Usage
 from rebalancer.core.money import EXACT, HUNDRED, ONE, ZERO, BaseAmount, QuoteAmount, floor_to_step
@@ -25,14 +26,15 @@ def fit_leg(leg: Leg, *, free: Decimal, rules: MarketRules, amount_precision: bo
     """
     if isinstance(leg.size, BaseAmount):
         quantity = floor_to_step(min(leg.size.value, free), rules.lot_size)
-        if quantity <= ZERO or quantity < rules.sell_quantity_min or quantity * leg.mid < rules.min_notional:
+        if not _sellable(leg, quantity, rules):
             return Reason(Skip.NO_FREE_BALANCE, f"only {free} {rules.base} are free now: too little to sell")
         return _resized(leg, BaseAmount(quantity))
     wish = min(leg.size.value, free * CASH_SHARE if leg.direct is None else free)
     spend = ZERO
     if wish > ZERO:
-        spend = floor_to_step(wish, buy_step(rules, wish, amount_precision=amount_precision))
-    if spend < rules.min_notional or spend <= ZERO:
+        step = buy_step(rules, wish, amount_precision=amount_precision, collar=leg.collar)
+        spend = floor_to_step(wish, step)
+    if not _payable(leg, spend, rules):
         return Reason(Skip.NO_CASH, f"only {free} {rules.quote} are free now: too little to buy with")
     return _resized(leg, QuoteAmount(spend))
 
@@ -59,11 +61,12 @@ def clip_to_limits(
     if room.orders <= 0:
         return _denied(Deny.ORDERS_DAY, leg, str(limits.max_orders_per_day), str(usage.orders))
     code, bound = min(((c, b) for c, b in bounds if b is not None), key=lambda each: each[1])
-    if leg.notional_quote <= bound:
+    most_quote = max(leg.notional_quote, leg.committed_quote)
+    if most_quote <= bound:
         return leg
     precision = rules.symbol in usage.amount_precision_symbols
     fitted = fit_leg_to_notional(leg, max(bound, ZERO), rules, amount_precision=precision)
-    return fitted or _denied(code, leg, f"{bound:.2f}", f"{leg.notional_quote:.2f}")
+    return fitted or _denied(code, leg, f"{bound:.2f}", f"{most_quote:.2f}")
 
 
 def fit_leg_to_notional(leg: Leg, notional_quote: Decimal, rules: MarketRules, *, amount_precision: bool) -> Leg | None:
@@ -71,13 +74,51 @@ def fit_leg_to_notional(leg: Leg, notional_quote: Decimal, rules: MarketRules, *
     wish = EXACT.divide(notional_quote, _unit_worth(leg))
     if isinstance(leg.size, BaseAmount):
         quantity = floor_to_step(wish, rules.lot_size)
-        if quantity <= ZERO or quantity < rules.sell_quantity_min or quantity * leg.mid < rules.min_notional:
+        if not _sellable(leg, quantity, rules):
             return None
         return _resized(leg, BaseAmount(quantity))
-    spend = floor_to_step(wish, buy_step(rules, wish, amount_precision=amount_precision)) if wish > ZERO else ZERO
-    if spend < rules.min_notional or spend <= ZERO:
+    step = buy_step(rules, wish, amount_precision=amount_precision, collar=leg.collar)
+    spend = floor_to_step(wish, step) if wish > ZERO else ZERO
+    if not _payable(leg, spend, rules):
         return None
     return _resized(leg, QuoteAmount(spend))
+
+
+def fit_to_proceeds(
+    leg: Leg,
+    legs: Sequence[Leg],
+    rules: MarketRules,
+    *,
+    sold_quote: Decimal,
+    paid_quote: Decimal,
+    amount_precision: bool,
+) -> Leg | Reason:
+    """Return a buy for cash cut to what the plan's sells for cash really brought, or why nothing is left.
+
+    `sold_quote` is what they sold, at their decision mids, and `paid_quote` what this plan's buys took already. Cash
+    gives only what the plan meant it to give: a sell that was denied, refused or filled in part takes its buys with it.
+    """
+    if not needs_cash(leg):
+        return leg
+    bought = sum((each.notional_quote for each in legs if needs_cash(each)), ZERO)
+    sold = sum((each.notional_quote for each in legs if brings_cash(each)), ZERO)
+    left = sold_quote + max(ZERO, bought - sold) - paid_quote
+    if leg.notional_quote <= left:
+        return leg
+    shown = f"{max(left, ZERO):.2f} of {leg.notional_quote:.2f} {rules.quote}"
+    text = f"the sells that were to pay for {leg.asset} left {shown}"
+    cut = fit_leg_to_notional(leg, max(left, ZERO), rules, amount_precision=amount_precision)
+    return cut or Reason(Skip.NO_CASH, text)
+
+
+def needs_cash(leg: Leg) -> bool:
+    """Return whether a leg spends the account's quote coin."""
+    return leg.side is Side.BUY and leg.direct is None
+
+
+def brings_cash(leg: Leg) -> bool:
+    """Return whether a leg brings the account's quote coin."""
+    return leg.side is Side.SELL and leg.direct is None
 
 
 def cut_to_book(
@@ -93,12 +134,23 @@ def cut_to_book(
 def first_leg_alone(legs: Sequence[Leg]) -> tuple[Leg, tuple[Leg, ...]]:
     """Return the smallest leg that needs no cash, else the smallest buy, and the others in their order."""
     assert legs
-    first = min(legs, key=lambda leg: (_needs_cash(leg), leg.notional_quote, leg.intent_seq))
+    first = min(legs, key=lambda leg: (needs_cash(leg), leg.notional_quote, leg.intent_seq))
     return first, tuple(leg for leg in legs if leg is not first)
 
 
-def _needs_cash(leg: Leg) -> bool:
-    return leg.side is Side.BUY and leg.direct is None
+def _sellable(leg: Leg, quantity: Decimal, rules: MarketRules) -> bool:
+    """Return whether the exchange takes a sell of a quantity, also if it fills at its collar."""
+    if leg.collar is not None:
+        rules = as_limit_sells(rules)
+    worst = leg.mid if leg.collar is None else min(leg.mid, leg.collar)
+    return quantity > ZERO and quantity >= rules.sell_quantity_min and quantity * worst >= rules.min_notional
+
+
+def _payable(leg: Leg, spend: Decimal, rules: MarketRules) -> bool:
+    """Return whether the exchange takes a buy that spends, or with a collar commits, an amount."""
+    if spend <= ZERO or spend < rules.min_notional:
+        return False
+    return leg.collar is None or bought_within(spend, leg.collar) >= buy_bounds(rules).low
 
 
 def _unit_worth(leg: Leg) -> Decimal:
@@ -112,6 +164,8 @@ def _resized(leg: Leg, size: BaseAmount | QuoteAmount) -> Leg:
     assert type(size) is type(leg.size), (size, leg.size)
     assert size.value <= leg.size.value, (size, leg.size)
     notional_quote = size.value * _unit_worth(leg)
+    if isinstance(size, QuoteAmount) and leg.collar is not None:
+        notional_quote = EXACT.multiply(bought_within(size.value, leg.collar), leg.mid)
     share = notional_quote / leg.notional_quote
     direct = None if leg.direct is None else replace(leg.direct, saves_quote=leg.direct.saves_quote * share)
     return replace(leg, size=size, notional_quote=notional_quote, fee_quote=leg.fee_quote * share, direct=direct)

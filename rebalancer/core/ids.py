@@ -35,14 +35,16 @@ def client_order_id(
     symbol: str,
     side: Side,
     amount: Decimal,
+    price: Decimal | None = None,
 ) -> str:
     """Return our id of an intent: a look-up key, not a lock, for HTX does not check that it is used once.
 
-    Buys count quote and sells base, so the side is also the unit. `nonce` is drawn anew by each process life, so a
-    restored journal or a cloned machine mints no id that was already used.
+    Market buys count quote, market sells and orders with a limit price base. `nonce` is drawn anew by each process
+    life, so a restored journal or a cloned machine mints no id that was already used.
     """
-    unit = "base" if side is Side.SELL else "quote"
-    parts = (account_id, nonce, run, str(intent_seq), symbol, side.value, unit, plain(amount))
+    unit = "quote" if side is Side.BUY and price is None else "base"
+    limit = () if price is None else (plain(price),)
+    parts = (account_id, nonce, run, str(intent_seq), symbol, side.value, unit, plain(amount), *limit)
     assert not any("|" in part for part in parts), parts  # or two different intents could read the same
     digest = hashlib.sha256("|".join(parts).encode()).digest()
     text = base64.b32encode(digest).decode("ascii").lower()[:DIGEST_CHARS]

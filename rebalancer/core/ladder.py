@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from rebalancer.core.collar import buy_bounds
 from rebalancer.core.model import MarketRules, Side
 from rebalancer.core.money import EXACT, ONE, ZERO, BaseAmount, QuoteAmount, floor_to_step
 from rebalancer.core.sizing import AMOUNT_PRECISION_QUOTES
@@ -28,6 +29,7 @@ class Ladder:
     coarse_from: Decimal  # sizes of this and more are whole coarse steps
     low: Decimal
     high: Decimal
+    collar: Decimal | None = None  # of a buy that carries base: the price at which it is counted into an order
 
     @property
     def low_quote(self) -> Decimal:
@@ -85,7 +87,13 @@ class Ladder:
 
     def amount(self, size: Decimal) -> BaseAmount | QuoteAmount:
         """Return a size as an order carries it."""
-        return BaseAmount(size) if self.side is Side.SELL else QuoteAmount(size)
+        if self.side is Side.SELL:
+            return BaseAmount(size)
+        return QuoteAmount(size if self.collar is None else EXACT.multiply(size, self.collar))
+
+    def size_of(self, amount: Decimal) -> Decimal:
+        """Return how large, in sizes of this ladder, an order's amount is."""
+        return amount if self.collar is None else EXACT.divide(amount, self.collar)
 
     def floor(self, size: Decimal) -> Decimal:
         """Return the largest whole size of no more than `size`, whatever the bounds."""
@@ -112,6 +120,15 @@ def buy_ladder(rules: MarketRules, *, smallest: Decimal, bound_quote: Decimal, a
     return _within(steps, steps.floor(rules.buy_notional_max), rules, smallest, bound_quote)
 
 
+def collared_buy_ladder(
+    rules: MarketRules, *, mid: Decimal, collar: Decimal, smallest: Decimal, bound_quote: Decimal
+) -> Ladder | None:
+    """Return the quantities that may be bought at no more than the collar; they are worth their mid."""
+    bounds = buy_bounds(rules)
+    steps = Ladder(Side.BUY, mid, rules.lot_size, rules.lot_size, ZERO, ZERO, ZERO, collar)
+    return _within(steps, steps.floor(bounds.high), rules, smallest, bound_quote, bounds.low)
+
+
 def smallest_orders(rules: MarketRules, mid: Decimal, smallest: Decimal) -> tuple[Decimal, Decimal]:
     """Return the notionals of the smallest buy and the smallest sell, in whole steps, whatever is held."""
     sells, buys = _sells(rules, mid), _buys(rules, amount_precision=False)
@@ -131,8 +148,8 @@ def _buys(rules: MarketRules, *, amount_precision: bool) -> Ladder:
     return Ladder(Side.BUY, ONE, step, coarse, coarse_from, ZERO, ZERO)
 
 
-def _least(steps: Ladder, rules: MarketRules, smallest: Decimal) -> Decimal:
-    least = EXACT.divide(smallest, steps.unit)
+def _least(steps: Ladder, rules: MarketRules, smallest: Decimal, quantity_min: Decimal = ZERO) -> Decimal:
+    least = max(EXACT.divide(smallest, steps.unit), quantity_min)
     if steps.side is Side.SELL:
         least = max(rules.sell_quantity_min, least)
     low = steps.floor(least)
@@ -141,15 +158,22 @@ def _least(steps: Ladder, rules: MarketRules, smallest: Decimal) -> Decimal:
     return low
 
 
-def _within(steps: Ladder, high: Decimal, rules: MarketRules, smallest: Decimal, bound_quote: Decimal) -> Ladder | None:
+def _within(
+    steps: Ladder,
+    high: Decimal,
+    rules: MarketRules,
+    smallest: Decimal,
+    bound_quote: Decimal,
+    quantity_min: Decimal = ZERO,
+) -> Ladder | None:
     """Return the sizes within the bound, which is the way to the target.
 
     Where the least that may be sent is more than that way, this one order may pass the target, by so little that no
     order leads back.
     """
-    low = _least(steps, rules, smallest)
+    low = _least(steps, rules, smallest, quantity_min)
     least_quote = steps.quote(low)
     if low > high or least_quote - bound_quote > PAST_TARGET_MAX * smallest:
         return None
     high = min(high, steps.floor(EXACT.divide(max(bound_quote, least_quote), steps.unit)))
-    return Ladder(steps.side, steps.unit, steps.step, steps.coarse_step, steps.coarse_from, low, max(low, high))
+    return replace(steps, low=low, high=max(low, high))

@@ -52,6 +52,7 @@ def _ordinary(number: int, cut: Cut) -> Leg:
         impact_bps=cut.walk.impact_bps,
         reason=why_cut(cut),
         capped=cut.capped,
+        collar=wish.collar,
     )
 
 

@@ -42,6 +42,7 @@ class Wish:
     strays: bool  # the plan is made for its sake
     why: Reason
     leaves: bool = False  # sold completely: no rest may be too small to be sold later
+    collar: Decimal | None = None  # the worst price allowed; None for a market order
 
 
 @dataclass(frozen=True, slots=True)

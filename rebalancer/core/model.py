@@ -54,6 +54,10 @@ class MarketRules:
     sell_quantity_min: Decimal  # base
     sell_quantity_max: Decimal  # base
     buy_notional_max: Decimal  # quote
+    # Of limit orders, in base; None where the exchange does not say, and then none is sent.
+    limit_quantity_min: Decimal | None = None
+    limit_buy_quantity_max: Decimal | None = None
+    limit_sell_quantity_max: Decimal | None = None
     tags: tuple[str, ...] = ()
 
     @property
@@ -196,19 +200,59 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitIoc:
+    """An order that is executed at once at its price or better, as far as that goes, and whose rest is cancelled.
+
+    It carries base on both sides; a buy can spend at most quantity times price.
+    """
+
+    side: Side
+    quantity: BaseAmount
+    price: Decimal  # quote per base, on the tick
+
+    def __post_init__(self) -> None:
+        assert self.price.is_finite() and self.price > 0, self.price
+
+
+# What an order asks for. A bare amount is a market order, and its type is the side: base sells, quote buys.
+Terms = BaseAmount | QuoteAmount | LimitIoc
+
+
+def side_of(terms: Terms) -> Side:
+    """Return which way an order goes."""
+    match terms:
+        case LimitIoc(side=side):
+            return side
+        case BaseAmount():
+            return Side.SELL
+        case QuoteAmount():
+            return Side.BUY
+
+
+def amount_of(terms: Terms) -> Decimal:
+    """Return what an order carries: quote for a market buy, base otherwise."""
+    return terms.quantity.value if isinstance(terms, LimitIoc) else terms.value
+
+
+def price_of(terms: Terms) -> Decimal | None:
+    """Return the worst price that an order may be executed at, or None for a market order."""
+    return terms.price if isinstance(terms, LimitIoc) else None
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceRequest:
-    """One market order as it will stand on the wire. The type of `size` is the side: base sells, quote buys."""
+    """One order as it will stand on the wire."""
 
     account_id: str
     symbol: str
-    size: BaseAmount | QuoteAmount
+    terms: Terms
     client_order_id: str
     signed_at: datetime  # exchange time, whole seconds; SENDING on disk carries the same
 
     @property
     def side(self) -> Side:
-        """Return the side that the size implies."""
-        return Side.SELL if isinstance(self.size, BaseAmount) else Side.BUY
+        """Return the side that the terms imply."""
+        return side_of(self.terms)
 
 
 class OrderState(StrEnum):
@@ -230,7 +274,8 @@ class Order:
     account_id: str
     symbol: str
     side: Side
-    is_market: bool
+    kind: str  # market, ioc, or another word of the exchange for an order that cannot be ours
+    price: Decimal | None  # its limit; None of a market order, and where the exchange does not say
     requested: Decimal  # quote for a market buy, base otherwise
     state: OrderState
     state_text: str

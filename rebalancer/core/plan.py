@@ -7,7 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from rebalancer.core.model import Side
+from rebalancer.core.collar import terms_of
+from rebalancer.core.model import Side, Terms
 from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
 
@@ -62,9 +63,10 @@ class Direct:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One market order of the plan. `size` is base for a sell, the pair's quote for a buy; it only ever shrinks.
+    """One order of the plan. `size` is base for a sell, the pair's quote for a buy; it only ever shrinks.
 
-    `asset` is the pair's base. Its quote is the account's, but for a direct leg.
+    `asset` is the pair's base. Its quote is the account's, but for a direct leg. With a collar it is sent as an
+    immediate-or-cancel order, and a buy's size is the most that it can spend.
     """
 
     intent_seq: int
@@ -80,6 +82,7 @@ class Leg:
     reason: Reason
     capped: bool = False  # less than wished: limits, cash or missing counter-trades
     direct: Direct | None = None
+    collar: Decimal | None = None  # the worst price allowed; None for a market order
 
     @property
     def side(self) -> Side:
@@ -95,6 +98,16 @@ class Leg:
     def received(self) -> str:
         """Return the coin that the leg brings, and in which its fee is charged."""
         return self.quote if self.side is Side.SELL else self.asset
+
+    @property
+    def terms(self) -> Terms:
+        """Return the order that is sent."""
+        return terms_of(self.size, self.collar)
+
+    @property
+    def committed_quote(self) -> Decimal:
+        """Return what limits are held against: all that a buy can spend, what a sell is worth at the mid."""
+        return self.size.value if isinstance(self.size, QuoteAmount) else self.notional_quote
 
 
 @dataclass(frozen=True, slots=True)

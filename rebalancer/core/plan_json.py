@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.canonical import moment_text
-from rebalancer.core.model import Side
+from rebalancer.core.model import LimitIoc, Side
 from rebalancer.core.money import plain
 from rebalancer.core.plan import AssetLine, Denial, Leg, Plan, Totals
 from rebalancer.core.reasons import Reason
+from rebalancer.core.targets import OrderType
 
 SCHEMA = "rebalancer.plan/1"
 MONEY_STEP = Decimal("0.00000001")
@@ -82,10 +83,13 @@ def _asset(line: AssetLine) -> dict[str, Any]:
 
 def _leg(leg: Leg) -> dict[str, Any]:
     size = {"quantity": plain(leg.size.value)} if leg.side is Side.SELL else {"spend_quote": plain(leg.size.value)}
+    if isinstance(leg.terms, LimitIoc):
+        size |= {"quantity": plain(leg.terms.quantity.value), "limit_price": plain(leg.terms.price)}
     return {
         "intent_seq": leg.intent_seq,
         "symbol": leg.symbol,
         "side": leg.side.value,
+        "order_type": OrderType.MARKET.value if leg.collar is None else OrderType.IOC.value,
         **size,
         "notional_quote": _money(leg.notional_quote),
         "fee_quote": _money(leg.fee_quote),

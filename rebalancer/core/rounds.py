@@ -78,8 +78,8 @@ def after_perfect_fill(snapshot: Snapshot, cuts: list[Cut]) -> Snapshot:
             free[wish.asset] -= size.value
             free[snapshot.quote] += cut.sized.notional_quote * kept
         else:
-            free[snapshot.quote] -= size.value
-            free[wish.asset] += EXACT.divide(size.value, wish.mid) * kept
+            free[snapshot.quote] -= cut.sized.notional_quote
+            free[wish.asset] += EXACT.divide(cut.sized.notional_quote, wish.mid) * kept
     balances = {asset: Balance(asset, free[asset], held.locked) for asset, held in snapshot.balances.items()}
     return replace(snapshot, balances=balances)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from rebalancer.core.collar import buy_bounds
 from rebalancer.core.model import MarketRules
 from rebalancer.core.money import EXACT, ZERO, BaseAmount, QuoteAmount, floor_to_step
 from rebalancer.core.reasons import Reason, Skip
@@ -22,12 +23,14 @@ class Sized:
     notional_quote: Decimal
 
 
-def buy_step(rules: MarketRules, spend: Decimal, *, amount_precision: bool) -> Decimal:
-    """Return the step of a market buy's spend.
+def buy_step(rules: MarketRules, spend: Decimal, *, amount_precision: bool, collar: Decimal | None = None) -> Decimal:
+    """Return the step of a buy's spend: with a collar, one lot at that price.
 
     HTX's documents say the value precision governs it, reports say the amount precision. For USDT the coarser of the
     two serves both, as long as the minimum is still met; a symbol that once refused for precision keeps to its lot.
     """
+    if collar is not None:
+        return EXACT.multiply(rules.lot_size, collar)
     if amount_precision:
         return rules.lot_size
     coarse = max(rules.lot_size, rules.quote_step)
@@ -67,6 +70,21 @@ def size_buy(rules: MarketRules, *, wish_quote: Decimal, smallest: Decimal, amou
     if spend <= ZERO:
         return Reason(Skip.ZERO_AFTER_FLOOR, f"less than one step of {rules.quote_step} {rules.quote}")
     return _too_small(rules, spend, smallest) or Sized(QuoteAmount(spend), spend)
+
+
+def size_collared_buy(
+    rules: MarketRules, *, wish_quote: Decimal, mid: Decimal, collar: Decimal, smallest: Decimal
+) -> Sized | Reason:
+    """Return a buy of lots worth at most the wish at the mid, its size what they cost at most; or why there is none."""
+    bounds = buy_bounds(rules)
+    quantity = floor_to_step(min(EXACT.divide(wish_quote, mid), bounds.high), rules.lot_size)
+    if quantity <= ZERO:
+        return Reason(Skip.ZERO_AFTER_FLOOR, f"less than one lot of {rules.lot_size} {rules.base}")
+    if quantity < bounds.low:
+        text = f"{quantity} {rules.base} is below the exchange's minimum of {bounds.low}"
+        return Reason(Skip.BELOW_MIN_QUANTITY, text)
+    notional = EXACT.multiply(quantity, mid)
+    return _too_small(rules, notional, smallest) or Sized(QuoteAmount(EXACT.multiply(quantity, collar)), notional)
 
 
 def _too_small(rules: MarketRules, notional: Decimal, smallest: Decimal) -> Reason | None:

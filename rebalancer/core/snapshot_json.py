@@ -25,6 +25,7 @@ from rebalancer.core.model import (
 RULE_FIELDS = tuple(field.name for field in fields(MarketRules))
 RULE_FLAGS = ("online", "api_enabled")
 RULE_TEXTS = ("symbol", "base", "quote")
+RULE_OPTIONAL = ("limit_quantity_min", "limit_buy_quantity_max", "limit_sell_quantity_max")
 LEVELS_KEPT = 20
 
 
@@ -106,6 +107,10 @@ def _levels(rows: list[list[str]]) -> tuple[Level, ...]:
 
 def _rules(row: Mapping[str, Any]) -> MarketRules:
     as_they_are = {*RULE_FLAGS, *RULE_TEXTS}
-    made: dict[str, Any] = {name: row[name] if name in as_they_are else Decimal(row[name]) for name in RULE_FIELDS[:-1]}
+    absent = {name for name in RULE_OPTIONAL if row.get(name) is None}
+    made: dict[str, Any] = {
+        name: None if name in absent else row[name] if name in as_they_are else Decimal(row[name])
+        for name in RULE_FIELDS[:-1]
+    }
     assert RULE_FIELDS[-1] == "tags", RULE_FIELDS
     return MarketRules(**made, tags=tuple(row["tags"]))

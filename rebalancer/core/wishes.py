@@ -14,19 +14,20 @@ import numpy as np
 
 from rebalancer.core import explain
 from rebalancer.core.choice import CASH_SHARE
+from rebalancer.core.collar import as_limit_sells, collar_price
 from rebalancer.core.cooldown import resting, rests
 from rebalancer.core.depth import size_within, walk_book
 from rebalancer.core.destination import wished_moves
 from rebalancer.core.drift import FloatArray, outside_band
 from rebalancer.core.holdings import lacks_its_keep, spendable
-from rebalancer.core.ladder import Ladder, buy_ladder, sell_ladder
+from rebalancer.core.ladder import Ladder, buy_ladder, collared_buy_ladder, sell_ladder
 from rebalancer.core.leaving import can_be_sold_now
 from rebalancer.core.legs import Setting, Wish
 from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import ZERO, from_float, to_float
 from rebalancer.core.reasons import Reason, Trigger
-from rebalancer.core.sizing import size_buy, size_sell, smallest_trade
-from rebalancer.core.targets import Targets
+from rebalancer.core.sizing import Sized, size_buy, size_collared_buy, size_sell, smallest_trade
+from rebalancer.core.targets import OrderType, Targets
 from rebalancer.core.valuation import Valuation
 
 PART_WAY = (Trigger.OUTSIDE_BAND, Trigger.CASH_FLOW)  # what else acts goes all the way to the targets
@@ -80,12 +81,19 @@ def _ways(
         if asset in targets.leaving:
             why = explain.leaves(asset)
         bound = (from_float(abs(drift)) + NEARLY) * valuation.nav_quote
-        ladder = _ladder(snapshot, targets, usage, asset, side, valuation.prices[asset], bound, setting)
         book, mid, slip = snapshot.books[asset], valuation.prices[asset], setting.max_slippage_bps
+        collar = None
+        if targets.orders.order_type is OrderType.IOC:
+            collar = collar_price(side, mid, slip, snapshot.rules[asset].tick_size)
+            if uncollared := explain.no_collar(snapshot.rules[asset], book, side, collar, slip):
+                made[asset] = uncollared
+                continue
+        ladder = _ladder(snapshot, targets, usage, asset, side, mid, bound, setting, collar)
         if isinstance(ladder, Reason):
             made[asset] = ladder
             continue
-        book_quote = ladder.quote(size_within(book, mid, side, slip, ladder.high))
+        enough = ladder.amount(ladder.high).value
+        book_quote = ladder.quote(ladder.size_of(size_within(book, mid, side, slip, enough)))
         if book_quote < ladder.low_quote:
             made[asset] = explain.no_depth(snapshot.rules[asset], walk_book(book, mid, ladder.amount(ladder.low)), slip)
             continue
@@ -104,6 +112,7 @@ def _ways(
             strays=trigger not in PART_WAY or (trigger is Trigger.OUTSIDE_BAND and bool(outside[index])),
             why=why,
             leaves=asset in targets.leaving,
+            collar=collar,
         )
     return made
 
@@ -134,13 +143,20 @@ def _ladder(
     mid: Decimal,
     bound_quote: Decimal,
     setting: Setting,
+    collar: Decimal | None,
 ) -> Ladder | Reason:
     """Return the sizes that lead a coin nearer to its target, or why there is none."""
     rules, free = snapshot.rules[asset], spendable(targets, snapshot.balances[asset])
     smallest = smallest_trade(rules, ZERO if asset in targets.leaving else setting.nav_quote)
+    ladder: Ladder | None
+    sized: Sized | Reason
     if side is Side.SELL:
+        rules = rules if collar is None else as_limit_sells(rules)
         ladder = sell_ladder(rules, mid=mid, free=free, smallest=smallest, bound_quote=bound_quote)
         sized = size_sell(rules, wish_quote=bound_quote, mid=mid, free=free, smallest=smallest)
+    elif collar is not None:
+        ladder = collared_buy_ladder(rules, mid=mid, collar=collar, smallest=smallest, bound_quote=bound_quote)
+        sized = size_collared_buy(rules, wish_quote=bound_quote, mid=mid, collar=collar, smallest=smallest)
     else:
         precise = rules.symbol in usage.amount_precision_symbols
         ladder = buy_ladder(rules, smallest=smallest, bound_quote=bound_quote, amount_precision=precise)

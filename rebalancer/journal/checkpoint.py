@@ -12,13 +12,14 @@ from rebalancer.core.canonical import canonical, parse_moment
 from rebalancer.core.ledger import Books, Trades
 from rebalancer.core.model import Side
 from rebalancer.core.orders import IntentState
+from rebalancer.core.targets import OrderType
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Row
 from rebalancer.journal.state import Approval, Halt, IntentRecord, JournalState, Sent
 
 # Goes up with every change of what the state holds or of how the rows fold into it: a checkpoint of another format is
 # passed over, at the price of a fold from further back, and is not compared.
-FORMAT = 3
+FORMAT = 4
 Reader = Callable[[Any], Any]
 T = TypeVar("T")
 
@@ -106,6 +107,8 @@ _INTENT: Mapping[str, Reader] = {
     "amount": Decimal,
     "notional_quote": Decimal,
     "state": IntentState,
+    "order_type": OrderType,
+    "price": _optional(Decimal),
     "sent_amount": _optional(Decimal),
     "signed_at": _optional(parse_moment),
     "deadline": _optional(parse_moment),

@@ -13,6 +13,7 @@ from rebalancer.core.model import Side
 from rebalancer.core.money import ONE, ZERO
 from rebalancer.core.orders import Event, IntentState, move
 from rebalancer.core.reasons import Trigger
+from rebalancer.core.targets import OrderType
 from rebalancer.journal.checkpoint import read_books
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Kind, Row
@@ -114,6 +115,8 @@ def _on_intent(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         client_order_id=payload["client_order_id"],
         capped=payload.get("capped", False),
         state=move(known.state if known else None, Event.PLAN),
+        order_type=OrderType(payload.get("order_type", OrderType.MARKET)),  # rows of before there was another
+        price=Decimal(payload["price"]) if "price" in payload else None,
         changed_at=row.t_wall,
         exchange_at=state.exchange_at,
     )

@@ -74,6 +74,8 @@ def order_document(record: IntentRecord) -> dict[str, Any]:
         "symbol": record.symbol,
         "quote": record.quote,
         "side": record.side.value,
+        "order_type": record.order_type.value,
+        "limit_price": None if record.price is None else plain(record.price),
         "amount": plain(record.sent_amount or record.amount),
         "state": record.state.value,
         "filled_quantity": plain(record.filled_quantity),

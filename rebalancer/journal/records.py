@@ -13,10 +13,11 @@ from typing import Any
 
 from rebalancer.core.canonical import canonical
 from rebalancer.core.ledger import Books
-from rebalancer.core.model import Order, Side
-from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount
+from rebalancer.core.model import Order, Side, Terms, amount_of, price_of, side_of
+from rebalancer.core.money import ZERO, QuoteAmount
 from rebalancer.core.orders import Event
 from rebalancer.core.plan import Leg, Plan
+from rebalancer.core.targets import OrderType
 from rebalancer.journal.rows import Entry, Kind
 
 
@@ -39,15 +40,15 @@ class Intent:
     asset: str
     symbol: str
     quote: str  # that the pair is priced in
-    size: BaseAmount | QuoteAmount
+    terms: Terms
     notional_quote: Decimal
     client_order_id: str
     capped: bool = False  # less than wished: the rest of it is for a later plan
 
     @property
     def side(self) -> Side:
-        """Return the side that the size implies."""
-        return Side.SELL if isinstance(self.size, BaseAmount) else Side.BUY
+        """Return the side that the terms imply."""
+        return side_of(self.terms)
 
 
 def binding(bound: Binding) -> Entry:
@@ -108,9 +109,7 @@ def intent(made: Intent) -> Entry:
         "asset": made.asset,
         "symbol": made.symbol,
         "quote": made.quote,
-        "side": made.side,
-        "unit": unit_of(made.size),
-        "amount": made.size.value,
+        **_terms(made.terms),
         "notional_quote": made.notional_quote,
         "client_order_id": made.client_order_id,
         "capped": made.capped,
@@ -126,15 +125,13 @@ def sending(
     deadline: datetime,
     free_before: Mapping[str, Decimal],
 ) -> Entry:
-    """Return the row without which nothing is sent: the amount as it will stand on the wire, and when it dies.
+    """Return the row without which nothing is sent: type, amount and price as on the wire, and when it dies.
 
     `free_before` are the totals of base and quote as last read: what the account holds if this order never was.
     """
     payload = {
         "symbol": leg.symbol,
-        "side": leg.side,
-        "unit": unit_of(leg.size),
-        "amount": leg.size.value,
+        **_terms(leg.terms),
         "notional_quote": leg.notional_quote,
         "signed_at": signed_at,
         "deadline": deadline,
@@ -241,9 +238,16 @@ def checkpoint(state: Mapping[str, Any]) -> Entry:
     return Entry(Kind.CHECKPOINT, state)
 
 
-def unit_of(size: BaseAmount | QuoteAmount) -> str:
-    """Return what an amount counts."""
-    return "base" if isinstance(size, BaseAmount) else "quote"
+def _terms(terms: Terms) -> dict[str, Any]:
+    """Return what an order asks for, `unit` being what its amount counts; a market order has no price."""
+    price = price_of(terms)
+    return {
+        "side": side_of(terms),
+        "order_type": OrderType.MARKET if price is None else OrderType.IOC,
+        "unit": "quote" if isinstance(terms, QuoteAmount) else "base",
+        "amount": amount_of(terms),
+        **({} if price is None else {"price": price}),
+    }
 
 
 def plan_and_intents(plan_row: Entry, intents: Sequence[Intent]) -> tuple[Entry, ...]:

@@ -13,7 +13,7 @@ from rebalancer.core.legs import WHOLE
 from rebalancer.core.model import Side, Trade, Usage
 from rebalancer.core.money import ZERO
 from rebalancer.core.orders import TERMINAL, UNRESOLVED, IntentState
-from rebalancer.core.targets import COOLDOWN_MAX_H
+from rebalancer.core.targets import COOLDOWN_MAX_H, OrderType
 from rebalancer.journal.records import Binding
 
 DAY = timedelta(hours=24)
@@ -41,6 +41,8 @@ class IntentRecord:
     client_order_id: str
     capped: bool
     state: IntentState
+    order_type: OrderType = OrderType.MARKET
+    price: Decimal | None = None  # the limit of an IOC order
     sent_amount: Decimal | None = None
     signed_at: datetime | None = None
     deadline: datetime | None = None

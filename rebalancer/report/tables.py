@@ -10,12 +10,13 @@ from decimal import Decimal
 from rebalancer.core.money import ZERO, plain
 from rebalancer.core.plan import Plan
 from rebalancer.core.plan_json import PlanHeader
+from rebalancer.core.targets import OrderType
 from rebalancer.report.words import amount, apart, closing, money, percent, printable, signed_points, worth, worth_here
 
 COLUMNS = (
     "cycle_id", "taken_at", "mode", "venue", "asset", "free", "locked", "price", "value_quote", "weight", "target",
-    "band_low", "band_high", "drift", "decision", "order_quantity", "order_spend_quote", "fee_quote", "reason_code",
-    "reason", "state", "kept", "external",
+    "band_low", "band_high", "drift", "decision", "order_quantity", "order_spend_quote", "order_limit_price",
+    "fee_quote", "reason_code", "reason", "state", "kept", "external",
 )  # fmt: skip
 _MARKUP = re.compile(r"[\\`*_\[\]|]")
 
@@ -25,6 +26,7 @@ def plan_csv(plan: Plan, header: PlanHeader) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
+    collars = {leg.asset: plain(leg.collar) for leg in plan.legs if leg.collar is not None}
     for line in plan.assets:
         sold, spent_quote, fee_quote = _orders_of(plan, line.asset)
         figures = (
@@ -35,7 +37,8 @@ def plan_csv(plan: Plan, header: PlanHeader) -> str:
             [
                 header.cycle_id, plan.taken_at.isoformat(), header.mode, header.venue, line.asset,
                 *(plain(figure) for figure in figures), line.decision.value,
-                *(plain(sum(each, ZERO)) if each else "" for each in (sold, spent_quote, fee_quote)),
+                *(plain(sum(each, ZERO)) if each else "" for each in (sold, spent_quote)), collars.get(line.asset, ""),
+                plain(sum(fee_quote, ZERO)) if fee_quote else "",
                 line.reason.code.value, _field(line.reason.text),
                 line.state.value, plain(line.kept), plain(line.external),
             ]
@@ -78,8 +81,9 @@ def plan_markdown(plan: Plan, header: PlanHeader) -> str:
         lines += ["", "| # | order | size | notional | fee | slippage bps |", "|--:|---|--:|--:|--:|--:|"]
     for leg in plan.legs:
         slip = f"{leg.spread_cost_bps + leg.impact_bps:.1f}"
+        limit = "" if leg.collar is None else f" {OrderType.IOC} at {plain(leg.collar)} or better"
         lines.append(
-            f"| {leg.intent_seq} | {leg.side.value} {leg.symbol} | {amount(leg.size.value)} {leg.spent} "
+            f"| {leg.intent_seq} | {leg.side.value} {leg.symbol}{limit} | {amount(leg.size.value)} {leg.spent} "
             f"| {money(leg.notional_quote)} | {money(leg.fee_quote)} | {slip} |"
         )
     beside = [skip for skip in plan.skips if skip.asset not in {line.asset for line in plan.assets}]

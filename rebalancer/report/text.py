@@ -12,8 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from rebalancer.core.model import Side
+from rebalancer.core.money import plain
 from rebalancer.core.plan import AssetLine, Decision, Leg, Plan
 from rebalancer.core.plan_json import PlanHeader
+from rebalancer.core.targets import OrderType
 from rebalancer.report.words import (
     amount,
     apart,
@@ -130,7 +132,10 @@ def leg_words(leg: Leg, quote: str) -> str:
     elif leg.side is Side.SELL:
         what = f"sell {amount(leg.size.value)} {leg.asset} for about {money(leg.notional_quote)} {quote}"
     else:
-        what = f"buy {leg.asset} for {amount(leg.size.value)} {quote}"
+        at_most = "at most " if leg.collar is not None else ""
+        what = f"buy {leg.asset} for {at_most}{amount(leg.size.value)} {quote}"
+    if leg.collar is not None:
+        what += f" ({OrderType.IOC} at {plain(leg.collar)} or better)"
     slip = leg.spread_cost_bps + leg.impact_bps
     return f"{what}, fee {money(leg.fee_quote)}, slippage {slip:.1f} bps"
 

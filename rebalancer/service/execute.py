@@ -12,8 +12,8 @@ from rebalancer.core import fit
 from rebalancer.core.depth import walk_book
 from rebalancer.core.holdings import spendable
 from rebalancer.core.ids import client_order_id
-from rebalancer.core.model import Balance, Book, PlaceRequest, Side, Snapshot
-from rebalancer.core.money import ZERO
+from rebalancer.core.model import Balance, Book, PlaceRequest, Side, Snapshot, Terms, amount_of, price_of
+from rebalancer.core.money import ZERO, QuoteAmount, plain
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.core.plan import Leg, Plan
 from rebalancer.core.reasons import Deny
@@ -62,6 +62,7 @@ class Execution:
     intents: dict[int, Intent]
     expected: Expected
     sent_quote: dict[Side, Decimal] = field(default_factory=dict)
+    paid_quote: Decimal = ZERO  # of the cash, at the decision mids
 
 
 def make_intents(plan: Plan, run_id: str, nonce: str) -> tuple[Intent, ...]:
@@ -73,7 +74,7 @@ def make_intents(plan: Plan, run_id: str, nonce: str) -> tuple[Intent, ...]:
             asset=leg.asset,
             symbol=leg.symbol,
             quote=leg.quote,
-            size=leg.size,
+            terms=leg.terms,
             notional_quote=leg.notional_quote,
             capped=leg.capped,
             client_order_id=client_order_id(
@@ -83,7 +84,8 @@ def make_intents(plan: Plan, run_id: str, nonce: str) -> tuple[Intent, ...]:
                 intent_seq=leg.intent_seq,
                 symbol=leg.symbol,
                 side=leg.side,
-                amount=leg.size.value,
+                amount=amount_of(leg.terms),
+                price=price_of(leg.terms),
             ),
         )
         for leg in plan.legs
@@ -160,6 +162,7 @@ def _send_leg(run: Execution, leg: Leg) -> None:
     request = _write_down(run, fitted, intent, balances, looked_at_s)
     for side in _sides(leg):
         run.sent_quote[side] = run.sent_quote.get(side, ZERO) + fitted.notional_quote
+    run.paid_quote += fitted.notional_quote if fit.needs_cash(leg) else ZERO
     _send_once(run, fitted, request)
 
 
@@ -211,6 +214,16 @@ def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance
         return f"{fitted.code}: {fitted.text}"
     assert run.plan.nav_here_quote is not None
     sent_quote = max(run.sent_quote.get(side, ZERO) for side in _sides(leg))
+    fitted = fit.fit_to_proceeds(
+        fitted,
+        run.plan.legs,
+        rules,
+        sold_quote=_sold_quote(run),
+        paid_quote=run.paid_quote,
+        amount_precision=amount_precision,
+    )
+    if not isinstance(fitted, Leg):
+        return f"{fitted.code}: {fitted.text}"
     clipped = fit.clip_to_limits(
         fitted, run.targets.limits, usage, run.plan.nav_here_quote, rules, spent_quote=sent_quote
     )
@@ -224,6 +237,19 @@ def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance
         slippage_bps = walk_book(book, leg.mid, clipped.size).slippage_bps
         return f"slippage: {leg.symbol} would now cost {slippage_bps:.1f} bps against the decision"
     return cut
+
+
+def _sold_quote(run: Execution) -> Decimal:
+    """Return what this plan's sells for cash really sold, at their decision mids."""
+    intents = run.shell.journal.state.intents
+    return sum(
+        (
+            intents[run.run_id, leg.intent_seq].filled_quantity * leg.mid
+            for leg in run.plan.legs
+            if fit.brings_cash(leg)
+        ),
+        ZERO,
+    )
 
 
 def _write_down(
@@ -242,9 +268,10 @@ def _write_down(
     if shell.clock.monotonic_s() - looked_at_s > LOOK_AGE_MAX_S:
         raise PlanStopped(f"{leg.symbol}: looking took over {LOOK_AGE_MAX_S:.0f} s; the next slot looks again")
     signed_at = shell.venue.server_now().replace(microsecond=0)
-    request = PlaceRequest(run.plan.account_id, leg.symbol, leg.size, intent.client_order_id, signed_at)
+    request = PlaceRequest(run.plan.account_id, leg.symbol, leg.terms, intent.client_order_id, signed_at)
     assert request.side is intent.side and request.symbol == intent.symbol, intent
-    assert request.size.value <= intent.size.value, (request.size, intent.size)
+    assert price_of(request.terms) == price_of(intent.terms), (request.terms, intent.terms)
+    assert amount_of(request.terms) <= amount_of(intent.terms), (request.terms, intent.terms)
     before = {asset: balances[asset].total for asset in (leg.asset, leg.quote)}
     deadline = signed_at + timedelta(seconds=ABSENCE_S)
     shell.journal.append(records.sending(intent, leg, signed_at=signed_at, deadline=deadline, free_before=before))
@@ -255,7 +282,7 @@ def _send_once(run: Execution, leg: Leg, request: PlaceRequest) -> None:
     """Make the one place call of the one intent, and record what is known after it."""
     shell = run.shell
     outcome = partial(records.outcome, run.run_id, leg.intent_seq)
-    shell.say(Progress(Step.SENDING, f"{leg.side} {leg.symbol} {leg.size.value}", leg.symbol, leg.side))
+    shell.say(Progress(Step.SENDING, f"{leg.side} {leg.symbol} {_terms_text(leg.terms)}", leg.symbol, leg.side))
     if shell.stopped():
         shell.journal.append(outcome(Event.NOT_SENT, text="paused before the first byte"))
         raise PlanStopped("paused" if shell.pause.active() else "told to stop")
@@ -281,6 +308,11 @@ def _send_once(run: Execution, leg: Leg, request: PlaceRequest) -> None:
     _require_decided_price(leg, record)
 
 
+def _terms_text(terms: Terms) -> str:
+    price = price_of(terms)
+    return str(amount_of(terms)) if price is None else f"{amount_of(terms)} at {plain(price)} or better"
+
+
 def _require_decided_price(leg: Leg, record: IntentRecord) -> None:
     """Raise PlanStopped when a fill shows, either way, that the plan was made on a wrong price."""
     if not record.filled_quantity:
@@ -296,7 +328,7 @@ def _rejected(run: Execution, leg: Leg, refusal: Rejected) -> None:
     """Record a definite no. It ends this intent; only a refusal of who we are ends the plan."""
     shell = run.shell
     entries = [records.outcome(run.run_id, leg.intent_seq, Event.REJECT, text=str(refusal))]
-    if refusal.code == PRECISION_CODE and leg.side is Side.BUY:
+    if refusal.code == PRECISION_CODE and isinstance(leg.terms, QuoteAmount):
         entries.append(records.learned_amount_precision(leg.symbol))
     shell.journal.append(*entries)
     shell.say(Progress(Step.REFUSED, f"rejected: {refusal}", leg.symbol, leg.side))

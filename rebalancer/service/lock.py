@@ -11,6 +11,18 @@ from filelock import FileLock, Timeout
 from rebalancer.errors import LockHeld
 
 
+def is_held(path: Path) -> bool | None:
+    """Return whether somebody holds the lock, without touching it; None where the system does not tell."""
+    try:
+        inode = path.stat().st_ino
+        table = Path("/proc/locks").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None if path.exists() else False
+    except OSError:
+        return None
+    return any(f":{inode} " in line for line in table.splitlines() if "FLOCK" in line)
+
+
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
     """Hold the lock, or raise LockHeld at once."""

@@ -176,7 +176,7 @@ def _looks_like_ours(shell: Shell, record: IntentRecord, scanned: Sequence[Order
             order
             for order in scanned
             if order.client_order_id not in known
-            and (order.side, order.requested, order.is_market) == (record.side, record.sent_amount, True)
+            and (order.side, order.kind, order.requested) == (record.side, record.order_type, record.sent_amount)
         ),
         None,
     )

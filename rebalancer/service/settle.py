@@ -61,6 +61,9 @@ def poll_once(shell: Shell, key: Key) -> bool:
         return quarantine(shell, record, f"order {order.venue_order_id} is in a state we do not know")
     if order.state is OrderState.OPEN:
         return False
+    if order.state is OrderState.PARTIAL and not order.filled_quantity:
+        # HTX API reference, 6.13: a freshly cancelled order may for a moment show none of what it filled.
+        return _missing(shell, record)
     if (order.state is OrderState.CANCELED) == (order.filled_quantity > ZERO):
         return quarantine(shell, record, f"{order.state_text} with {order.filled_quantity} filled contradicts itself")
     settled = _with_fills(shell, order)
@@ -72,8 +75,6 @@ def poll_once(shell: Shell, key: Key) -> bool:
 
 def _with_fills(shell: Shell, order: Order) -> Settled | None:
     """Return the order with its match results, or None while they are not complete and final."""
-    if order.filled_quantity == ZERO:
-        return Settled(order, (), {})
     fills = tuple(shell.venue.fetch_fills(order.venue_order_id))
     if sum((fill.quantity for fill in fills), ZERO) != order.filled_quantity or not all(f.settled for f in fills):
         return None
@@ -133,8 +134,9 @@ def mismatch(record: IntentRecord, order: Order, account_id: str) -> str:
         "client id": (order.client_order_id, record.client_order_id),
         "symbol": (order.symbol, record.symbol),
         "side": (order.side, record.side),
-        "kind": (order.is_market, True),
+        "kind": (order.kind, record.order_type),
         "amount": (order.requested, record.sent_amount),
+        "price": (order.price, record.price),
     }
     for name, (found, sent) in wanted.items():
         if found != sent:

@@ -17,10 +17,10 @@ from rebalancer.simulator.limits import Limits
 from rebalancer.simulator.market import Market
 from rebalancer.simulator.matching import Consumed, execute
 from rebalancer.simulator.mishaps import after_answer, before_request, delayed
-from rebalancer.simulator.placing import check_placement
+from rebalancer.simulator.placing import PAID_IN_QUOTE, check_placement
 from rebalancer.simulator.public import HANDLERS, answer_public
 from rebalancer.simulator.specs import MarketStatus
-from rebalancer.simulator.state import SimOrder, State, User
+from rebalancer.simulator.state import ZERO, SimOrder, State, User
 
 PLACE_PATH = "/v1/order/orders/place"
 # path pattern -> (endpoint name, handler); the group is the id inside the path
@@ -163,32 +163,34 @@ class Exchange:
             return headers
         if self.status.state != 1:
             return error_v1("system-maintenance", "System is in maintenance!")
-        placement = check_placement(request, user, self.market, buy_precision=self.options.buy_precision)
+        placement = check_placement(request, user, self.market, now_ms, buy_precision=self.options.buy_precision)
         if isinstance(placement, Response):
             return placement
         known = {order.client_order_id for order in self.state.orders.values()}
         if self.options.duplicates == "reject" and placement.client_order_id in known - {""}:
             return error_v1("invalid-client-order-id", "invalid.client.order.id (NT)")
         self.lagging = {name: (wallet.trade, wallet.frozen) for name, wallet in user.wallets.items()}
-        order = self._accept(user, placement.spec.symbol, placement.kind, placement.amount, now_ms)
+        order = self._accept(user, placement.spec.symbol, placement.kind, placement.amount, now_ms, placement.price)
         order.client_order_id = placement.client_order_id
         order.half_fill = fault == "partial"
         order.visible_ms = now_ms + 20_000 if fault == "invisible" else 0
         if fault == "duplicate":
-            again = check_placement(request, user, self.market, buy_precision=self.options.buy_precision)
+            again = check_placement(request, user, self.market, now_ms, buy_precision=self.options.buy_precision)
             if not isinstance(again, Response):
-                twin = self._accept(user, placement.spec.symbol, placement.kind, placement.amount, now_ms)
+                twin = self._accept(user, again.spec.symbol, again.kind, again.amount, now_ms, again.price)
                 twin.client_order_id = placement.client_order_id
         return replace(ok_v1(str(order.order_id)), headers={"content-type": "application/json", **headers})
 
-    def _accept(self, user: User, symbol: str, kind: str, amount: Decimal, now_ms: int) -> SimOrder:
+    def _accept(
+        self, user: User, symbol: str, kind: str, amount: Decimal, now_ms: int, price: Decimal = ZERO
+    ) -> SimOrder:
         spec = self.market.specs()[symbol]
-        wallet = user.wallet(spec.quote if kind == "buy-market" else spec.base)
-        wallet.trade -= amount
-        wallet.frozen += amount
         number = self.state.take_id()
         due_ms = now_ms + self.options.execution_delay_ms
-        order = SimOrder(number, user.spot_id, symbol, kind, amount, "", created_ms=now_ms, due_ms=due_ms)
+        order = SimOrder(number, user.spot_id, symbol, kind, amount, "", created_ms=now_ms, due_ms=due_ms, price=price)
+        wallet = user.wallet(spec.quote if kind in PAID_IN_QUOTE else spec.base)
+        wallet.trade -= order.reserve
+        wallet.frozen += order.reserve
         self.state.orders[number] = order
         return order
 
@@ -196,7 +198,7 @@ class Exchange:
         """Execute what is due, in the order of acceptance."""
         owners = {user.spot_id: user for user in self.state.users.values()}
         for order in self.state.orders.values():
-            if order.is_market and order.state in private.OPEN_STATES and order.due_ms <= now_ms:
+            if order.ends_at_once and order.state in private.OPEN_STATES and order.due_ms <= now_ms:
                 execute(
                     order,
                     owners[order.account_id],

@@ -1,4 +1,4 @@
-"""Market orders against the book: walking, fees, the circuit breaker, what is left over."""
+"""Orders that end at once against the book: walking, fees, the circuit breaker, the limit, what is left over."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rebalancer.simulator.state import EIGHTEEN, WIDE, ZERO, SimOrder, State, Tr
 
 BREAKER_SOURCE, BREAKER_TEXT = 410, "Market order circuit-breaker"
 EXHAUSTED_SOURCE, EXHAUSTED_TEXT = 100, "market"
+IOC_TEXT = "ioc"
 
 
 class Consumed:
@@ -35,24 +36,25 @@ class Consumed:
 def execute(
     order: SimOrder, user: User, state: State, market: Market, consumed: Consumed, *, fill_precision: str, deduct: bool
 ) -> None:
-    """Match one due market order and end it: filled, partial-canceled or canceled."""
+    """Match one due market or IOC order and end it: filled, partial-canceled or canceled."""
     spec = market.specs()[order.symbol]
     at_ms = order.due_ms
     remaining = order.amount / 2 if order.half_fill else order.amount
     smallest = _smallest(spec, fill_precision)
+    counts_base = order.kind != "buy-market"
     broken = False
     for price, available in _levels(order, spec, market, consumed, at_ms):
         if available is None:
             broken = True
             break
-        wanted = remaining if order.side == "sell" else _bought(remaining, price, fill_precision, spec)
+        wanted = remaining if counts_base else _bought(remaining, price, fill_precision, spec)
         quantity = min(wanted, available)
         if quantity <= 0:
             break
         consumed.take(order.symbol, order.side, price, quantity)
         order.trades.append(_trade(order, spec, state, price, quantity, at_ms, deduct=deduct))
-        remaining -= quantity if order.side == "sell" else WIDE.multiply(quantity, price)
-        if remaining <= (smallest if order.side == "sell" else smallest * price):
+        remaining -= quantity if counts_base else WIDE.multiply(quantity, price)
+        if remaining < smallest if counts_base else remaining <= smallest * price:
             break
     done = not broken and not order.half_fill and _is_done(order, remaining, smallest)
     _finish(order, at_ms, done=done, broken=broken or order.half_fill)
@@ -66,13 +68,16 @@ def _smallest(spec: SymbolSpec, fill_precision: str) -> Decimal:
 def _levels(
     order: SimOrder, spec: SymbolSpec, market: Market, consumed: Consumed, at_ms: int
 ) -> Iterator[tuple[Decimal, Decimal | None]]:
-    """Yield (price, quantity) to eat; a quantity of None where the circuit breaker stops the order."""
+    """Yield (price, quantity) to eat, up to an IOC order's limit; a quantity of None where the breaker stops it."""
     bids, asks = market.book(order.symbol, at_ms)
     side: Side = asks if order.side == "buy" else bids
     last = market.last_price(order.symbol, at_ms)
     rate = spec.market_buy_rate if order.side == "buy" else spec.market_sell_rate
     for level in side:
-        if abs(level[0] / last - 1) > rate:
+        if order.is_ioc:
+            if level[0] > order.price if order.side == "buy" else level[0] < order.price:
+                return
+        elif abs(level[0] / last - 1) > rate:
             yield level[0], None
             return
         yield level[0], consumed.left(at_ms // 1000, order.symbol, order.side, level)
@@ -96,7 +101,7 @@ def _trade(
 
 
 def _is_done(order: SimOrder, remaining: Decimal, smallest: Decimal) -> bool:
-    if order.side == "sell":
+    if order.kind != "buy-market":
         return remaining <= 0
     return bool(order.trades) and remaining <= smallest * order.trades[-1].price
 
@@ -109,7 +114,7 @@ def _finish(order: SimOrder, at_ms: int, *, done: bool, broken: bool) -> None:
     order.state = "partial-canceled" if order.trades else "canceled"
     order.canceled_ms = at_ms + 2
     source = (BREAKER_SOURCE, BREAKER_TEXT) if broken else (EXHAUSTED_SOURCE, EXHAUSTED_TEXT)
-    order.canceled_source, order.canceled_desc = source
+    order.canceled_source, order.canceled_desc = (EXHAUSTED_SOURCE, IOC_TEXT) if order.is_ioc else source
 
 
 def _settle(order: SimOrder, spec: SymbolSpec, user: User, *, deduct: bool) -> None:
@@ -118,9 +123,9 @@ def _settle(order: SimOrder, spec: SymbolSpec, user: User, *, deduct: bool) -> N
     cash = order.cash
     fee = ZERO if deduct else order.fees
     reserve = quote if order.side == "buy" else base
-    reserve.frozen -= order.amount
+    reserve.frozen -= order.reserve
     if order.side == "buy":
-        quote.trade += order.amount - cash
+        quote.trade += order.reserve - cash
         base.trade += order.filled - fee
     else:
         base.trade += order.amount - order.filled

@@ -68,6 +68,21 @@ class SimOrder:
         return self.kind.endswith("-market")
 
     @property
+    def is_ioc(self) -> bool:
+        """Whether this is a limit order that ends at once."""
+        return self.kind.endswith("-ioc")
+
+    @property
+    def ends_at_once(self) -> bool:
+        """Whether the engine takes this order once and never lets it rest."""
+        return self.is_market or self.is_ioc
+
+    @property
+    def reserve(self) -> Decimal:
+        """Return what the order locks: quote for a buy, base for a sell."""
+        return WIDE.multiply(self.amount, self.price) if self.kind == "buy-ioc" else self.amount
+
+    @property
     def filled(self) -> Decimal:
         """Return the base quantity filled."""
         return sum((trade.quantity for trade in self.trades), ZERO)

@@ -93,7 +93,7 @@ class Venue(PublicVenue, Protocol):
         ...
 
     def place(self, request: PlaceRequest) -> str:
-        """Send one market order, once, and return the exchange's order id.
+        """Send one order, once, and return the exchange's order id.
 
         Raises NotSent, Rejected or OutcomeUnknown, and nothing else. Never repeats anything.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ import pytest
 from rebalancer.backtest import engine
 from rebalancer.backtest.account import fill
 from rebalancer.backtest.engine import run_backtest
+from rebalancer.backtest.market import Market
 from rebalancer.backtest.result import Result
 from rebalancer.backtest.series import Series, generate
 from rebalancer.backtest.setting import BacktestSetting
@@ -20,7 +22,7 @@ from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import EXACT, ONE, ZERO, QuoteAmount
 from rebalancer.core.plan import Plan
 from rebalancer.core.planner import make_plan
-from rebalancer.core.targets import BandPolicy
+from rebalancer.core.targets import BandPolicy, OrderPolicy, OrderType
 from rebalancer.errors import ConfigError
 from tests.backtest.histories import COINS, FREE, HOUR, NARROW, a_history, d, flat, targets
 
@@ -245,3 +247,19 @@ def test_a_back_test_is_of_the_weights_alone_whatever_is_kept_elsewhere_or_sold(
     series = generate(6, 150, COINS)
     owner = replace(targets(), leaving=("ZZZ",), kept={"AAA": d(3)}, external={"BBB": d(5)})
     assert lines_of(run_backtest(series, owner, FREE)) == lines_of(run_backtest(series, targets(), FREE))
+
+
+def test_ioc_orders_are_filled_in_whole_lots_on_both_sides_and_book_to_the_last_digit() -> None:
+    sides = Counter[Side]()
+    for seed in SEEDS[:15]:
+        series, wanted, setting = a_history(seed)
+        result = run_backtest(series, replace(wanted, orders=OrderPolicy(OrderType.IOC)), setting)
+        summed, lots = dict(result.initial), Market(series, wanted, setting).markets
+        for trade in result.trades:
+            sides[trade.side] += 1
+            assert trade.quantity % lots[trade.symbol].lot_size == 0, f"seed {seed}"
+            for asset, change in trade.changes.items():
+                summed[asset] = EXACT.add(summed[asset], change)
+        assert summed == result.final, f"seed {seed}"
+        assert all(held >= ZERO for held in result.final.values()), f"seed {seed}"
+    assert min(sides[side] for side in Side) > 50, sides

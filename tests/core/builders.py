@@ -35,6 +35,9 @@ def rules(base: str, quote: str = "USDT", **changes: Any) -> MarketRules:
         sell_quantity_min=d("0.0001"),
         sell_quantity_max=d(1_000_000),
         buy_notional_max=d(1_000_000),
+        limit_quantity_min=d("0.0001"),
+        limit_buy_quantity_max=d(1_000_000),
+        limit_sell_quantity_max=d(1_000_000),
     )
     return replace(made, **changes)
 

@@ -33,6 +33,7 @@ PARTS = {
     "symbol": NAMES,
     "side": st.sampled_from(Side),
     "amount": st.decimals(min_value="1e-18", max_value=10**12, places=18, allow_nan=False),
+    "price": st.none() | st.decimals(min_value="1e-18", max_value=10**12, places=18, allow_nan=False),
 }
 SLOTS = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # given above
 

@@ -26,6 +26,8 @@ USDT = 15
 [schedule]
 cron = "{cron}"
 jitter_s = 0
+[orders]
+order_type = "{order_type}"
 [limits]
 max_turnover_per_cycle = 10
 max_turnover_per_day = 100
@@ -46,6 +48,7 @@ class Home:
 
     folder: Path
     cron: str = "* * * * *"
+    order_type: str = "market"
 
     def __post_init__(self) -> None:
         credentials = self.folder / "credentials"
@@ -54,7 +57,8 @@ class Home:
             place = credentials / f"rebalancer_htx_{name}_key"
             place.write_text(secret + "\n", encoding="ascii")
             place.chmod(0o600)
-        self.targets.write_text(TARGETS.format(cron=self.cron), encoding="utf-8")
+        text = TARGETS.format(cron=self.cron, order_type=self.order_type)
+        self.targets.write_text(text, encoding="utf-8")
 
     @property
     def targets(self) -> Path:

@@ -60,14 +60,14 @@ def assert_every_asset_is_explained(plan: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("faults", "rate"),
-    [("", 1.0), (FAULTS, 20.0), (PROOF, 40.0)],
-    ids=["clear", "faults", "proof of absence"],
+    ("faults", "rate", "order_type"),
+    [("", 1.0, "market"), (FAULTS, 20.0, "market"), (PROOF, 40.0, "market"), ("", 1.0, "ioc"), (FAULTS, 20.0, "ioc")],
+    ids=["clear", "faults", "proof of absence", "ioc", "ioc and faults"],
 )
 def test_live_runs_over_a_socket_settle_and_both_sides_agree_to_the_last_digit(
-    tmp_path: Path, faults: str, rate: float
+    tmp_path: Path, faults: str, rate: float, order_type: str
 ) -> None:
-    home, state = Home(tmp_path), tmp_path / "exchange.json"
+    home, state = Home(tmp_path, order_type=order_type), tmp_path / "exchange.json"
     more = ("--clock-rate", f"{rate:g}", "--faults", faults) if faults else ()
     with running_exchange(*exchange_options(state, *more)) as (url, process):
         runs = run_until_settled(home, url, rate)
@@ -86,6 +86,7 @@ def test_live_runs_over_a_socket_settle_and_both_sides_agree_to_the_last_digit(
     assert all(f"{kind} " in last_words for kind in STRUCK if kind in faults), last_words
     ends = {order["state"] for run in runs for order in run["orders"]}
     assert ("absent" in ends) == (faults == PROOF), ends
+    assert {order["kind"].partition("-")[2] for order in truth(state)["orders"].values()} == {order_type}
     ids = [order["client_order_id"] for order in truth(state)["orders"].values()]
     assert len(set(ids)) == len(ids), "two orders of one intent"
 

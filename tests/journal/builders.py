@@ -12,8 +12,8 @@ from typing import Any
 
 from rebalancer.core.ids import client_order_id, run_id
 from rebalancer.core.ledger import Books, Look, next_books, open_books
-from rebalancer.core.model import Order, OrderState, Side, Usage
-from rebalancer.core.money import BaseAmount, QuoteAmount
+from rebalancer.core.model import LimitIoc, Order, OrderState, Side, Terms, Usage, amount_of, price_of
+from rebalancer.core.money import EXACT, BaseAmount, QuoteAmount
 from rebalancer.core.orders import MOVES, UNRESOLVED, Event, IntentState
 from rebalancer.core.plan import Leg, Plan
 from rebalancer.core.planner import make_plan
@@ -53,9 +53,18 @@ def planned(run: str = RUN, *, plan: Plan = PLAN, mode: str = "live", complete: 
 
 
 def intent(
-    number: int = 1, *, run: str = RUN, side: Side = Side.SELL, amount: str = "0.25", nonce: str = "00"
+    number: int = 1,
+    *,
+    run: str = RUN,
+    side: Side = Side.SELL,
+    amount: str = "0.25",
+    nonce: str = "00",
+    price: Decimal | None = None,
 ) -> Intent:
-    size = BaseAmount(d(amount)) if side is Side.SELL else QuoteAmount(d(amount))
+    """Return a leg's intent; with a price, of an IOC order."""
+    terms: Terms = BaseAmount(d(amount)) if side is Side.SELL else QuoteAmount(d(amount))
+    if price is not None:
+        terms = LimitIoc(side, BaseAmount(d(amount)), price)
     name = client_order_id(
         account_id=BOUND.account_id,
         nonce=nonce,
@@ -64,24 +73,31 @@ def intent(
         symbol="btcusdt",
         side=side,
         amount=d(amount),
+        price=price,
     )
-    return Intent(run, number, "BTC", "btcusdt", "USDT", size, d(100), name)
+    return Intent(run, number, "BTC", "btcusdt", "USDT", terms, d(100), name)
 
 
 def leg_of(made: Intent, *, notional: str = "100") -> Leg:
-    zero = Decimal(0)
+    zero, terms = Decimal(0), made.terms
+    size = terms
+    if isinstance(terms, LimitIoc):
+        spend = QuoteAmount(EXACT.multiply(terms.quantity.value, terms.price))
+        size = terms.quantity if terms.side is Side.SELL else spend
+    assert not isinstance(size, LimitIoc)
     return Leg(
         made.intent_seq,
         made.asset,
         made.symbol,
         "USDT",
-        made.size,
+        size,
         d(notional),
         d(400),
         zero,
         zero,
         zero,
         Reason(Why.OVERWEIGHT, "too much"),
+        collar=price_of(terms),
     )
 
 
@@ -98,8 +114,9 @@ def order_of(made: Intent, *, filled: str = "0.25") -> Order:
         account_id=BOUND.account_id,
         symbol=made.symbol,
         side=made.side,
-        is_market=True,
-        requested=made.size.value,
+        kind="market" if price_of(made.terms) is None else "ioc",
+        price=price_of(made.terms),
+        requested=amount_of(made.terms),
         state=OrderState.FILLED,
         state_text="filled",
         filled_quantity=d(filled),
@@ -187,8 +204,9 @@ def _books_at(state: JournalState, now: datetime, rng: random.Random) -> Books:
 def _drawn(run: str, number: int, rng: random.Random) -> Intent:
     digits = rng.randint(0, 18)
     amount = str(Decimal(rng.randint(1, 10**20)).scaleb(-digits))
-    return intent(number, run=run, side=rng.choice([Side.BUY, Side.SELL]), amount=amount)
+    price = rng.choice([None, Decimal(rng.randint(1, 10**9)).scaleb(-rng.randint(0, 8))])
+    return intent(number, run=run, side=rng.choice([Side.BUY, Side.SELL]), amount=amount, price=price)
 
 
 def _intent_of(record: IntentRecord) -> Intent:
-    return intent(record.intent_seq, run=record.run_id, side=record.side, amount=str(record.amount))
+    return intent(record.intent_seq, run=record.run_id, side=record.side, amount=str(record.amount), price=record.price)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rebalancer.core.canonical import canonical
 from rebalancer.core.model import Side
 from rebalancer.core.orders import IntentState
+from rebalancer.core.targets import OrderType
 from rebalancer.journal.checkpoint import read_state, state_document, text_of
 from rebalancer.journal.state import IntentRecord, JournalState, Sent
 from tests.core.builders import NOW
@@ -37,6 +38,8 @@ INTENTS = st.builds(
     client_order_id=TEXTS,
     capped=st.booleans(),
     state=st.sampled_from(IntentState),
+    order_type=st.sampled_from(OrderType),
+    price=st.none() | AMOUNTS,
     sent_amount=st.none() | AMOUNTS,
     signed_at=st.none() | MOMENTS,
     deadline=st.none() | MOMENTS,

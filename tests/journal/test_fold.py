@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.core.ids import run_id
+from rebalancer.core.model import amount_of
 from rebalancer.core.orders import MOVES, UNRESOLVED, Event, IntentState
 from rebalancer.errors import JournalError
 from rebalancer.journal import records
@@ -146,7 +147,7 @@ def test_an_intent_remembers_what_was_sent_and_what_came_of_it() -> None:
         journal.append(records.intent(made))
         journal.append(sending(smaller, NOW, notional="80"))
         record = only(journal)
-        assert (record.amount, record.sent_amount, record.notional_quote) == (made.size.value, d("0.2"), 80)
+        assert (record.amount, record.sent_amount, record.notional_quote) == (amount_of(made.terms), d("0.2"), 80)
         assert (record.signed_at, record.deadline) == (NOW, NOW + ABSENCE)
         assert record.balances_before == {"BTC": d("1.000000000000000001"), "USDT": d(0)}
         journal.append(records.outcome(RUN, 1, Event.ACCEPT, venue_order_id="1001"))

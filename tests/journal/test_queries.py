@@ -85,6 +85,8 @@ def test_an_order_is_told_as_it_was_sent_with_plain_digits() -> None:
             "symbol": "btcusdt",
             "quote": "USDT",
             "side": "sell",
+            "order_type": "market",
+            "limit_price": None,
             "amount": "0.0000002",
             "state": "partial",
             "filled_quantity": "0.0000001",

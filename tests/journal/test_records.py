@@ -100,19 +100,26 @@ def test_every_payload_on_disk_is_canonical(seed: int) -> None:
                 assert canonical(json.loads(row.payload_text)) == row.payload_text, f"seed {seed}, row {row.seq}"
 
 
-@given(AMOUNTS, st.sampled_from(Side))
-def test_amounts_keep_every_digit_and_their_unit_from_the_intent_to_the_wire(amount: Decimal, side: Side) -> None:
-    made = replace(intent(side=side, amount=str(amount)), notional_quote=amount)
+@given(AMOUNTS, st.sampled_from(Side), st.none() | AMOUNTS)
+def test_amounts_keep_every_digit_and_their_unit_from_the_intent_to_the_wire(
+    amount: Decimal, side: Side, price: Decimal | None
+) -> None:
+    made = replace(intent(side=side, amount=str(amount), price=price), notional_quote=amount)
     planned_row, sent_row = written(records.intent(made), sending(made, notional=str(amount)))
     for payload in (planned_row, sent_row):
         assert (Decimal(payload["amount"]), Decimal(payload["notional_quote"])) == (amount, amount)
-        assert (payload["side"], payload["unit"]) == (side, "base" if side is Side.SELL else "quote")
+        base = side is Side.SELL or price is not None
+        assert (payload["side"], payload["unit"]) == (side, "base" if base else "quote")
+        limit = ("market", None) if price is None else ("ioc", price)
+        assert (payload["order_type"], Decimal(payload["price"]) if "price" in payload else None) == limit
 
 
-@given(AMOUNTS, st.sampled_from(Side), st.integers(1, 999))
-def test_an_order_id_can_be_computed_again_from_the_rows_alone(amount: Decimal, side: Side, number: int) -> None:
+@given(AMOUNTS, st.sampled_from(Side), st.integers(1, 999), st.none() | AMOUNTS)
+def test_an_order_id_can_be_computed_again_from_the_rows_alone(
+    amount: Decimal, side: Side, number: int, price: Decimal | None
+) -> None:
     with new_journal() as journal:
-        made = intent(number, side=side, amount=str(amount), nonce=journal.state.nonce)
+        made = intent(number, side=side, amount=str(amount), nonce=journal.state.nonce, price=price)
         (row,) = journal.append(records.intent(made))
         payload, bound = json.loads(row.payload_text), journal.state.binding
         (fence,) = (each for each in journal.rows(kinds=[Kind.FENCE]) if each.fence == row.fence)
@@ -126,6 +133,7 @@ def test_an_order_id_can_be_computed_again_from_the_rows_alone(amount: Decimal, 
             symbol=payload["symbol"],
             side=Side(payload["side"]),
             amount=Decimal(payload["amount"]),
+            price=None if price is None else Decimal(payload["price"]),
         )
     assert again == payload["client_order_id"]
 

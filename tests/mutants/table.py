@@ -32,6 +32,7 @@ EXECUTE, RECONCILE = "service/execute.py", "service/reconcile.py"
 T_EXECUTE, T_RECONCILE, T_SETTLE = "service/test_execute.py", "service/test_reconcile.py", "service/test_settle.py"
 T_CYCLE, T_STARTUP, T_FLOWS = "service/test_cycle.py", "service/test_startup.py", "service/test_flows.py"
 T_STRANGERS, T_PAUSE, T_GATE = "service/test_strangers.py", "service/test_pause.py", "service/test_gate.py"
+T_IOC = "service/test_ioc.py"
 T_PLANNER, T_PROPERTIES = "core/test_planner.py", "core/test_planner_properties.py"
 T_ENGINE = "backtest/test_engine.py"
 T_OWNER, T_OWNER_P = "service/test_owner.py", "core/test_owner_properties.py"
@@ -193,6 +194,21 @@ MUTANTS: tuple[Mutant, ...] = (
        'PAST_TARGET_MAX = Decimal("0.45")', "PAST_TARGET_MAX = Decimal(9)", T_PROPERTIES),
     _m("bands of small accounts are not widened", "core/bands.py",
        "        above=frozen(np.maximum(widths, least_above)),", "        above=widths,", T_SMALL),
+    # Orders with a collar.
+    _m("ioc: the collar is rounded outward", "core/collar.py",
+       "    return below if below == outermost else EXACT.add(below, tick_size)", "    return below",
+       "core/test_collar.py"),
+    _m("ioc: a remainder taken for a failure of the whole", "service/settle.py",
+       "OrderState.PARTIAL: Event.PART", "OrderState.PARTIAL: Event.CANCEL", T_IOC),
+    _m("ioc: a remainder taken for unknown", "service/settle.py",
+       "    if order.state is OrderState.OPEN:", "    if order.state in {OrderState.OPEN, OrderState.PARTIAL}:", T_IOC),
+    _m("ioc: an order of another price taken for ours", "service/settle.py",
+       '        "price": (order.price, record.price),\n', "", T_IOC),
+    _m("ioc: a buy cut at the last moment is no whole lots", "core/sizing.py",
+       "        return EXACT.multiply(rules.lot_size, collar)\n", "        return rules.quote_step\n",
+       "core/test_collared_plans.py"),
+    _m("ioc: buys go on without the sells that pay for them", "core/fit.py",
+       "    left = sold_quote + max(", "    left = sold + max(", T_IOC),
     # Back-tests.
     _m("a back-test forgets the fee", "backtest/account.py",
        "    fee = floor_to_step(EXACT.multiply(received, fee_rate), BALANCE_STEP)", "    fee = ZERO", T_ENGINE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rebalancer.core.money import BaseAmount, QuoteAmount
@@ -77,3 +78,12 @@ def refused_plan() -> Plan:
     """Return a plan that a guard refused before anything could be valued."""
     denial = Denial(Deny.QUOTE_ONE_SIDED, "the book of ethusdt has no asks", "ETH")
     return Plan(TAKEN, "10101010", "USDT", "0" * 64, None, None, Trigger.NONE, (), (), (), (denial,), None)
+
+
+def collared_plan() -> Plan:
+    """Return the full plan as it is with `order_type = "ioc"`."""
+    plan = full_plan()
+    sell, buy = plan.legs
+    collar, quantity = d("2512.5"), d("0.098")
+    bought = replace(buy, size=QuoteAmount(quantity * collar), notional_quote=quantity * buy.mid, collar=collar)
+    return replace(plan, legs=(replace(sell, collar=d("79600.25")), bought))

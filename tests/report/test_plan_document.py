@@ -11,13 +11,13 @@ from rebalancer.core.model import Usage
 from rebalancer.core.plan_json import plan_document
 from rebalancer.core.planner import make_plan
 from tests.core.builders import snapshot, targets
-from tests.report.plans import HEADER, full_plan, refused_plan
+from tests.report.plans import HEADER, collared_plan, full_plan, refused_plan
 
 GOLDEN = Path(__file__).parents[1] / "data" / "plan.json"
 CONTRACT = {
     "": "schema cycle_id taken_at mode venue quote nav_quote nav_here_quote assets legs skips denials warnings totals",
     "assets": "asset free locked kept external price value_quote weight target band_low band_high drift state decision reason",
-    "legs": "intent_seq symbol side notional_quote fee_quote spread_cost_bps impact_bps client_order_id reason",
+    "legs": "intent_seq symbol side order_type notional_quote fee_quote spread_cost_bps impact_bps client_order_id reason",
     "skips": "asset reason",
     "totals": "turnover notional_quote fee_quote cost_bps drift_before drift_after nav_after_quote",
 }
@@ -41,6 +41,9 @@ def test_the_document_holds_every_key_of_its_contract() -> None:
     sell, buy = document["legs"]
     assert sell["quantity"] == "0.0031" and "spend_quote" not in sell
     assert buy["spend_quote"] == "246.5" and "quantity" not in buy
+    sell, buy = plan_document(collared_plan(), HEADER)["legs"]
+    assert (sell["order_type"], sell["quantity"], sell["limit_price"]) == ("ioc", "0.0031", "79600.25")
+    assert (buy["quantity"], buy["limit_price"], buy["spend_quote"]) == ("0.098", "2512.5", "246.225")
     assert set(plan_document(refused_plan(), HEADER)["denials"][0]) >= {"code", "limit", "value"}
 
 

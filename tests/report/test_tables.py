@@ -13,7 +13,7 @@ import pytest
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny
 from rebalancer.report.tables import COLUMNS, plan_csv, plan_markdown
-from tests.report.plans import HEADER, full_plan, refused_plan
+from tests.report.plans import HEADER, collared_plan, full_plan, refused_plan
 
 HEAD = "| asset | holds | in USDT | now % | target % | band % | drift | | why |"
 
@@ -109,3 +109,12 @@ def test_csv_words_are_no_formula_to_a_spreadsheet(text: str) -> None:
 def test_a_refused_plan_is_a_table_without_rows() -> None:
     assert plan_csv(refused_plan(), HEADER).splitlines() == [",".join(COLUMNS)]
     assert rows_of(plan_markdown(refused_plan(), HEADER)) == []
+
+
+def test_the_worst_price_of_an_ioc_order_stands_in_both_tables() -> None:
+    lines = {line["asset"]: line for line in csv.DictReader(io.StringIO(plan_csv(collared_plan(), HEADER)))}
+    assert [lines[asset]["order_limit_price"] for asset in ("BTC", "ETH", "SOL")] == ["79600.25", "2512.5", ""]
+    shown = plan_markdown(collared_plan(), HEADER)
+    assert "| sell btcusdt ioc at 79600.25 or better |" in shown
+    assert {len(row) for row in rows_of(shown)[7:]} == {6}
+    assert all(not line["order_limit_price"] for line in csv.DictReader(io.StringIO(plan_csv(full_plan(), HEADER))))

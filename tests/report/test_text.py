@@ -15,7 +15,7 @@ from rebalancer.core.reasons import Trigger
 from rebalancer.report.text import WIDTH, band_bar, leg_words, plan_text
 from rebalancer.report.words import closing, money
 from tests.core.builders import d
-from tests.report.plans import HEADER, full_plan, refused_plan
+from tests.report.plans import HEADER, collared_plan, full_plan, refused_plan
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 LIVE = replace(HEADER, mode="live")
@@ -142,3 +142,12 @@ def test_the_report_is_the_same_whatever_terminal_it_is_made_on(monkeypatch: pyt
             patched.setenv(name, value)
             patched.setattr("sys.stdout", StringIO())
             assert plan_text(full_plan(), HEADER) == plain, name
+
+
+def test_an_ioc_order_is_named_with_the_worst_price_it_may_have_and_what_it_costs_at_most() -> None:
+    sell, buy = collared_plan().legs
+    assert leg_words(sell, "USDT").startswith("sell 0.0031 BTC for about 248.00 USDT (ioc at 79600.25 or better), fee")
+    assert leg_words(buy, "USDT").startswith("buy ETH for at most 246.225 USDT (ioc at 2512.5 or better), fee")
+    shown = plan_text(collared_plan(), HEADER)
+    assert widest(shown) <= WIDTH and "(ioc at 79600.25 or better)" in " ".join(shown.split())
+    assert "ioc" not in plan_text(full_plan(), HEADER)

@@ -35,7 +35,8 @@ def must_hold(house: House, why: object = "") -> None:
     for post in house.wire.posts:
         record = known[post["client-order-id"]]
         wire = (post["symbol"], post["type"], Decimal(post["amount"]))
-        assert wire == (record.symbol, f"{record.side}-market", record.sent_amount), (why, post, record)
+        assert wire == (record.symbol, f"{record.side}-{record.order_type}", record.sent_amount), (why, post, record)
+        assert (Decimal(post["price"]) if "price" in post else None) == record.price, (why, post, record)
         assert record.sent_amount is not None and record.sent_amount <= record.amount, (why, record)
 
 

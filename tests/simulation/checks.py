@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from rebalancer.core.targets import Route, Targets
@@ -45,6 +46,7 @@ class Known:
     symbol: str
     side: str
     amount: Decimal
+    price: str | None = None  # of an IOC order
     state: str = "planned"
     sending: dict[str, Any] | None = None
     filled: Decimal = Decimal(0)
@@ -105,6 +107,7 @@ class Checker:
         elif kind == "INTENT":
             must(key not in self.intents, "I3", f"{key} planned twice")
             known = Known(payload["client_order_id"], payload["symbol"], payload["side"], Decimal(payload["amount"]))
+            known.price = payload.get("price")
             must(known.cid not in {k.cid for k in self.intents.values()}, "I1", f"id {known.cid} minted twice")
             known.run = run
             self.intents[key] = known
@@ -114,6 +117,7 @@ class Checker:
             must(not waiting, "I12", f"{known.cid} is sent while {waiting} are open")
             must(known.state == "planned", "I2", f"{known.cid} is sent again from {known.state}")
             must(Decimal(payload["amount"]) <= known.amount, "I10", f"{known.cid} grew to {payload['amount']}")
+            must(payload.get("price") == known.price, "I10", f"{known.cid} was planned at {known.price}: {payload}")
             known.state, known.sending = "sending", payload
         elif kind == "HALT":
             self.halts[seq] = payload["code"]
@@ -180,10 +184,29 @@ class Checker:
         sending = known.sending or {}
         must(body["amount"] == sending["amount"], "I17", f"wire {body['amount']}, journal {sending['amount']}")
         must(body["symbol"] == sending["symbol"] == known.symbol, "I17", f"symbol {body['symbol']}")
-        must(body["type"] == f"{sending['side']}-market", "I17", f"type {body['type']}")
+        wanted = self.targets.orders.order_type.value
+        must(body["type"] == f"{sending['side']}-{wanted}", "I17", f"type {body['type']}")
+        must(body.get("price") == sending.get("price"), "I17", f"price {body.get('price')}, journal {sending}")
+        must(("price" in body) == (wanted == "ioc"), "I16", f"{body}")
         must(body["symbol"] in self._symbols(), "I16", f"symbol {body['symbol']}")
         must(body["account-id"] == SPOT and body["source"] == "spot-api", "I16", f"{body}")
-        must(body.get("self-match-prevent") == 1 and "price" not in body, "I16", f"{body}")
+        must(body.get("self-match-prevent") == 1, "I16", f"{body}")
+        if "price" in body:
+            self._within_collar(body, known)
+
+    def _within_collar(self, body: dict[str, Any], known: Known) -> None:
+        """Hold an IOC order's price and cost against the mid and the leg of its own plan, by other arithmetic."""
+        plan, coin = self.plan_rows[known.run]["plan"], body["symbol"].removesuffix("usdt").upper()
+        mid = next(Fraction(line["price"]) for line in plan["assets"] if line["asset"] == coin)
+        leg = next(leg for leg in plan["legs"] if leg["symbol"] == body["symbol"])
+        price, slip = Fraction(body["price"]), Fraction(self.targets.limits.max_slippage_bps) / 10_000
+        tick = Fraction(1, 10 ** self.world.market.specs()[body["symbol"]].price_precision)
+        must((price / tick).denominator == 1, "I16", f"{known.cid}: {price} is between two ticks of {tick}")
+        if known.side == "buy":
+            must(price <= mid * (1 + slip), "I10", f"{known.cid}: {price} is beyond {slip} over {mid}")
+            must(Fraction(body["amount"]) * price <= Fraction(leg["spend_quote"]), "I10", f"{known.cid} may cost more")
+        else:
+            must(price >= mid * (1 - slip), "I10", f"{known.cid}: {price} is beyond {slip} under {mid}")
 
     def _symbols(self) -> set[str]:
         """Return what may be traded: each target against the cash, and each other where the owner wants that."""
@@ -242,6 +265,9 @@ class Checker:
         by_cid: dict[str, list[SimOrder]] = {}
         for order in self.ours():
             by_cid.setdefault(order.client_order_id, []).append(order)
+            price, sign = order.price, 1 if order.side == "buy" else -1
+            worse = [trade.price for trade in order.trades if price and sign * (trade.price - price) > 0]
+            must(not worse, "I10", f"{order.client_order_id}: filled at {worse}, its price is {price}")
         for known in self.intents.values():
             found = by_cid.get(known.cid, [])
             if known.state in NEVER:

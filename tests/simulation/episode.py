@@ -6,24 +6,22 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from rebalancer.core.reasons import Deny, Skip
-from rebalancer.core.targets import OrderPolicy, Route
 from rebalancer.errors import GuardTripped, JournalError, RebalancerError, Unavailable
 from rebalancer.service.cycle import CycleResult, CycleStatus, weights_digest
 from tests.simulation.checks import Checker, must
 from tests.simulation.disk import Disk
-from tests.simulation.hands import Hands, random_limits, random_targets
+from tests.simulation.hands import Hands, random_limits, random_orders, random_targets
 from tests.simulation.life import Life
 from tests.simulation.network import Wire
 from tests.simulation.world import CROSSES, EPOCH, Crash, Violation, World
 
 FAULTY, QUIET, STILL = 24, 6, 3  # slots: with faults, without, and without moving prices
-DIRECT_SHARE = 0.4  # of the worlds trade coin for coin where that is cheaper
 HOUR_MS = 3_600_000
 NAMED = ("clock-skew", "market-halted")  # guards that are said as "try later"
 CALLS_MAX, ROWS_MAX = 200, 500
@@ -65,8 +63,7 @@ class Episode:
         self.world = World(seed)
         self.disk = Disk(self.world)
         setup = self.world.chance["setup"]
-        route = Route.DIRECT if self.world.chance["route"].random() < DIRECT_SHARE else Route.QUOTE
-        self.targets = replace(random_targets(setup, random_limits(setup)), orders=OrderPolicy(route=route))
+        self.targets = random_targets(setup, random_limits(setup), random_orders(self.world.chance["orders"]))
         self.checker = Checker(self.world, self.disk, self.targets)
         self.pause = folder / "pause"
         self.hands = Hands(self.world, self.checker, self.pause)

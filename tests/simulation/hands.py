@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.core.reasons import Deny
-from rebalancer.core.targets import Limits, Targets
+from rebalancer.core.targets import Limits, OrderPolicy, OrderType, Route, Targets
 from rebalancer.journal import records
 from rebalancer.journal.store import Journal
 from rebalancer.service.cycle import CycleResult
@@ -35,7 +35,7 @@ def random_limits(rng: random.Random) -> Limits:
     )
 
 
-def random_targets(rng: random.Random, limits: Limits) -> Targets:
+def random_targets(rng: random.Random, limits: Limits, orders: OrderPolicy) -> Targets:
     cuts = [rng.randint(10, 40) for _ in COINS]
     total = sum(cuts) + 25
     weights = {coin: Decimal(cut * 100 // total) for coin, cut in zip(COINS, cuts, strict=True)}
@@ -44,13 +44,21 @@ def random_targets(rng: random.Random, limits: Limits) -> Targets:
     if rng.random() < 0.25:  # one coin is to be sold, and another takes its part
         leaving = (rng.choice(COINS),)
         weights[next(coin for coin in COINS if coin not in leaving)] += weights.pop(leaving[0])
-    made = replace(make_targets(weights, limits=limits), digest=f"{rng.getrandbits(64):064x}", leaving=leaving)  # type: ignore[arg-type]
+    made = replace(
+        make_targets(weights, limits=limits), digest=f"{rng.getrandbits(64):064x}", leaving=leaving, orders=orders
+    )  # type: ignore[arg-type]
     return replace(
         made,
         bands=replace(made.bands, per_coin={"USDT": Decimal(rng.choice((2, 6)))} if rng.random() < 0.3 else {}),
         kept={asset: KEPT[asset] for asset in made.assets if rng.random() < 0.25},
         external={asset: EXTERNAL[asset] for asset in made.weights if rng.random() < 0.15},
     )
+
+
+def random_orders(rng: random.Random) -> OrderPolicy:
+    """Return market orders over the cash, or coin for coin where that is cheaper, or orders with a collar."""
+    kinds = (OrderPolicy(), OrderPolicy(route=Route.DIRECT), OrderPolicy(OrderType.IOC))
+    return rng.choices(kinds, (3, 4, 3))[0]
 
 
 class Hands:
@@ -89,7 +97,8 @@ class Hands:
         if self._happens(0.03, "paused"):
             self.pause()
         if self._happens(0.04, "targets_edited"):
-            return replace(random_targets(rng, targets.limits), orders=targets.orders)
+            # What is on its way was sent as the old file said; whoever edits weights may edit the type of order too.
+            return random_targets(rng, targets.limits, random_orders(world.chance["orders"]))
         return targets
 
     def _shake_prices(self) -> None:

@@ -22,7 +22,7 @@ CROSSES = ("ethbtc", "solbtc", "soleth")
 LISTING = (*(f"{coin.lower()}usdt" for coin in (*COINS, "USDC")), *CROSSES)
 SPOT = "10101010"
 ACCESS_KEY, SECRET_KEY = "simulated-access-key", "simulated-secret-key"
-STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "route")
+STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "orders")
 
 
 class Crash(BaseException):

@@ -61,3 +61,16 @@ def test_a_buy_for_a_value_and_a_sell_of_an_amount_are_made_and_read_back(htx: A
     after = htx.fetch_balance()
     assert after["USDT"]["total"] > before["USDT"]["total"]
     assert after["BTC"]["total"] < before["BTC"]["total"]
+
+
+def test_an_ioc_order_with_a_limit_is_made_and_read_back(htx: Any) -> None:
+    htx.load_markets()
+    ask, bid = (htx.fetch_ticker(f"{coin}/USDT")[side] for coin, side in (("ETH", "ask"), ("BTC", "bid")))
+    at_once = {"timeInForce": "IOC"}
+    met = htx.create_order("ETH/USDT", "limit", "buy", 0.01, round(ask * 1.01, 2), at_once)
+    unmet = htx.create_order("BTC/USDT", "limit", "sell", 0.001, round(bid * 1.05, 2), at_once)
+    htx.sleep(200)
+    bought, kept = htx.fetch_order(met["id"], "ETH/USDT"), htx.fetch_order(unmet["id"], "BTC/USDT")
+    assert (bought["info"]["type"], bought["status"], bought["filled"]) == ("buy-ioc", "closed", 0.01)
+    assert bought["cost"] <= 0.01 * bought["price"]
+    assert (kept["info"]["type"], kept["status"], kept["filled"]) == ("sell-ioc", "canceled", 0)

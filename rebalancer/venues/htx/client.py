@@ -190,7 +190,7 @@ class HtxVenue:
         return wire_account.parse_key_info(payload, self._credentials.access_key)
 
     def place(self, request: PlaceRequest) -> str:
-        """Send one market order, once, signed with its `signed_at`; return HTX's order id.
+        """Send one order, once, signed with its `signed_at`; return HTX's order id.
 
         Raises NotSent, Rejected or OutcomeUnknown, and nothing else.
         """
@@ -199,8 +199,8 @@ class HtxVenue:
             raise NotSent("no key to sign with")
         body = wire_orders.place_body(request)
         back = wire_orders.read_place_body(body)
-        wanted = (request.account_id, request.symbol, request.size, request.client_order_id)
-        assert (back.account_id, back.symbol, back.size, back.client_order_id) == wanted, "the wire is not the intent"
+        wanted = (request.account_id, request.symbol, request.terms, request.client_order_id)
+        assert (back.account_id, back.symbol, back.terms, back.client_order_id) == wanted, "the wire is not the intent"
         query = signed_query(
             credentials, method="POST", host=self._signing_host, path=PLACE_PATH, moment=request.signed_at
         )

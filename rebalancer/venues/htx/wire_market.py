@@ -80,8 +80,25 @@ def _rules_of(row: Fields, codes: CodeMap) -> MarketRules:
         sell_quantity_min=row.not_negative("smminoa"),
         sell_quantity_max=row.positive("smmaxoa"),
         buy_notional_max=row.positive("bmmaxov"),
+        limit_quantity_min=_limit_bound(row, "lominoa"),
+        limit_buy_quantity_max=_limit_bound(row, "lomaxba", "lomaxoa"),
+        limit_sell_quantity_max=_limit_bound(row, "lomaxsa", "lomaxoa"),
         tags=tuple(tag for tag in row.label("tags").split(",") if tag),
     )
+
+
+def _limit_bound(row: Fields, *names: str) -> Decimal | None:
+    """Return the first figure that is there, for HTX split its cap by side, and not every row says so.
+
+    None where none can be read: that symbol takes no limit order of ours, and its market orders need not suffer.
+    """
+    name = next((each for each in names if each in row), None)
+    if name is None:
+        return None
+    try:
+        return row.positive(name)
+    except MalformedReply:
+        return None
 
 
 def _step(row: Fields, name: str) -> Decimal:

@@ -9,12 +9,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from rebalancer.core.model import Fill, Order, OrderState, PlaceRequest, Side
+from rebalancer.core.model import Fill, LimitIoc, Order, OrderState, PlaceRequest, Side, Terms, amount_of, price_of
 from rebalancer.core.money import BaseAmount, QuoteAmount, parse_decimal, plain
 from rebalancer.errors import MalformedReply
 from rebalancer.venues.htx.codes_map import CodeMap
 from rebalancer.venues.htx.decode import Fields
 
+MARKET, IOC = "market", "ioc"  # what follows the side in an order's type
+_IOC_SIDES = {f"{side}-{IOC}": side for side in Side}
 _STATES = {
     **dict.fromkeys(
         ("created", "ready", "pre-submitted", "submitted", "partial-filled", "canceling", "cancelling"),
@@ -27,14 +29,16 @@ _STATES = {
 
 
 def place_body(request: PlaceRequest) -> bytes:
-    """Return the JSON of `/v1/order/orders/place` for one market order; amounts are plain text, never exponents."""
-    kind = "sell-market" if isinstance(request.size, BaseAmount) else "buy-market"
+    """Return the JSON of `/v1/order/orders/place` for one order; amounts are plain text, never exponents."""
+    price = price_of(request.terms)
+    limit = {} if price is None else {"price": plain(price)}  # HTX refuses a market order that names one
     return json.dumps(
         {
             "account-id": request.account_id,
             "symbol": request.symbol,
-            "type": kind,
-            "amount": plain(request.size.value),
+            "type": f"{request.side}-{MARKET if price is None else IOC}",
+            "amount": plain(amount_of(request.terms)),
+            **limit,
             "source": "spot-api",
             "client-order-id": request.client_order_id,
             "self-match-prevent": 1,
@@ -49,28 +53,31 @@ class WireOrder:
 
     account_id: str
     symbol: str
-    size: BaseAmount | QuoteAmount
+    terms: Terms
     client_order_id: str
 
 
 def read_place_body(body: bytes) -> WireOrder:
     """Read a place body back, on its own path, for the check that the wire equals the intent.
 
-    Raises ValueError for anything but a plain market order from the spot account.
+    Raises ValueError for anything but a plain market or IOC order from the spot account.
     """
     fields = json.loads(body)
-    if fields.get("source") != "spot-api" or "price" in fields:
-        raise ValueError("not a plain spot market order")
-    value = parse_decimal(fields["amount"])
-    size: BaseAmount | QuoteAmount
-    match fields["type"]:
+    kind = fields["type"]
+    if fields.get("source") != "spot-api" or ("price" in fields) != (kind in _IOC_SIDES):
+        raise ValueError("not a plain spot order, or a price where none belongs, or none where one does")
+    amount = parse_decimal(fields["amount"])
+    terms: Terms
+    match kind:
         case "buy-market":
-            size = QuoteAmount(value)
+            terms = QuoteAmount(amount)
         case "sell-market":
-            size = BaseAmount(value)
+            terms = BaseAmount(amount)
+        case "buy-ioc" | "sell-ioc":
+            terms = LimitIoc(_IOC_SIDES[kind], BaseAmount(amount), parse_decimal(fields["price"]))
         case other:
-            raise ValueError(f"order type {other!r} is not a market order")
-    return WireOrder(fields["account-id"], fields["symbol"], size, fields["client-order-id"])
+            raise ValueError(f"order type {other!r} is neither a market nor an IOC order")
+    return WireOrder(fields["account-id"], fields["symbol"], terms, fields["client-order-id"])
 
 
 def parse_order(endpoint: str, payload: object) -> Order:
@@ -87,7 +94,8 @@ def parse_order(endpoint: str, payload: object) -> Order:
         account_id=str(row.whole("account-id")),
         symbol=row.word("symbol"),
         side=Side(side),
-        is_market=style == "market",
+        kind=style,
+        price=None if style == MARKET or "price" not in row else row.not_negative("price"),
         requested=row.not_negative("amount"),
         state=_STATES.get(state_text, OrderState.UNRECOGNISED),
         state_text=state_text,

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.core.model import Candle, CandlePeriod, MarketState, OrderState, PlaceRequest, Side
+from rebalancer.core.model import (
+    Candle,
+    CandlePeriod,
+    LimitIoc,
+    MarketState,
+    OrderState,
+    PlaceRequest,
+    Side,
+    Terms,
+    amount_of,
+    price_of,
+)
 from rebalancer.core.money import BaseAmount, QuoteAmount
 from rebalancer.errors import MalformedReply
 from rebalancer.venues.htx.codes_map import CodeMap
@@ -180,7 +191,20 @@ def test_both_shapes_of_an_order_read_the_same() -> None:
     }  # fmt: skip
     assert parse_order("x", listed) == parse_order("x", ORDER_2024)
     made = parse_order("x", ORDER_2024)
-    assert (made.side, made.is_market, made.requested, made.state) == (Side.BUY, True, Decimal(25), OrderState.FILLED)
+    assert (made.side, made.kind, made.price) == (Side.BUY, "market", None)
+    assert (made.requested, made.state) == (Decimal(25), OrderState.FILLED)
+
+
+def test_an_ioc_order_is_read_with_its_limit_and_its_base_amount_on_either_side() -> None:
+    for side in Side:
+        made = parse_order("x", ORDER_2024 | {"type": f"{side}-ioc", "price": "0.7330"})
+        assert (made.side, made.kind, made.price, made.requested) == (side, "ioc", Decimal("0.733"), Decimal(25))
+
+
+def test_a_limit_order_of_which_no_price_is_said_is_not_taken_for_one_of_no_limit() -> None:
+    bare = {name: value for name, value in ORDER_2024.items() if name != "price"}
+    made = parse_order("x", bare | {"type": "sell-limit"})
+    assert (made.kind, made.price) == ("limit", None)
 
 
 @pytest.mark.parametrize("state", ["created", "submitted", "partial-filled", "canceling"])
@@ -204,20 +228,40 @@ def test_fees_paid_in_points_are_read_as_deduction() -> None:
 AMOUNTS = st.decimals(min_value="0.00000001", max_value="1000000", places=8)
 
 
-@given(AMOUNTS, st.booleans())
-def test_a_place_body_reads_back_as_what_was_meant(value: Decimal, selling: bool) -> None:
-    size = BaseAmount(value) if selling else QuoteAmount(value)
-    body = place_body(PlaceRequest("10101010", "btcusdt", size, "rb1-x-1", AT))
+TERMS = st.one_of(
+    st.builds(BaseAmount, AMOUNTS),
+    st.builds(QuoteAmount, AMOUNTS),
+    st.builds(LimitIoc, st.sampled_from(Side), st.builds(BaseAmount, AMOUNTS), AMOUNTS),
+)
+
+
+@given(TERMS)
+def test_a_place_body_reads_back_as_what_was_meant(terms: Terms) -> None:
+    body = place_body(PlaceRequest("10101010", "btcusdt", terms, "rb1-x-1", AT))
     back = read_place_body(body)
-    assert (back.account_id, back.symbol, back.size, back.client_order_id) == ("10101010", "btcusdt", size, "rb1-x-1")
-    amount = json.loads(body)["amount"]
-    assert "e" not in amount.lower() and not amount.endswith(".") and Decimal(amount) == value
+    assert (back.account_id, back.symbol, back.terms, back.client_order_id) == ("10101010", "btcusdt", terms, "rb1-x-1")
+    fields = json.loads(body)
+    assert ("price" in fields) == isinstance(terms, LimitIoc)
+    for name, value in (("amount", amount_of(terms)), ("price", price_of(terms))):
+        if value is not None:
+            assert "e" not in fields[name].lower() and not fields[name].endswith("."), fields
+            assert Decimal(fields[name]) == value
 
 
 def test_a_market_buy_body_is_the_documented_one() -> None:
     body = json.loads(place_body(PlaceRequest("10101010", "abcusdt", QuoteAmount(Decimal("25.00")), "rb-1", AT)))
     assert body == {"account-id": "10101010", "symbol": "abcusdt", "type": "buy-market", "amount": "25",
                     "source": "spot-api", "client-order-id": "rb-1", "self-match-prevent": 1}  # fmt: skip
+
+
+def test_an_ioc_body_counts_base_and_names_its_price_on_both_sides() -> None:
+    terms = LimitIoc(Side.BUY, BaseAmount(Decimal("0.50")), Decimal("87000.10"))
+    body = json.loads(place_body(PlaceRequest("10101010", "btcusdt", terms, "rb-1", AT)))
+    assert body == {"account-id": "10101010", "symbol": "btcusdt", "type": "buy-ioc", "amount": "0.5",
+                    "price": "87000.1", "source": "spot-api", "client-order-id": "rb-1", "self-match-prevent": 1}  # fmt: skip
+    del body["price"]
+    with pytest.raises(ValueError, match="none where one does"):
+        read_place_body(json.dumps(body).encode())
 
 
 @pytest.mark.parametrize("change", [{"type": "buy-limit"}, {"source": "margin-api"}, {"price": "1"}, {"amount": "NaN"}])
