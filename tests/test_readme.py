@@ -126,11 +126,6 @@ def test_the_default_of_k_follows_the_rule_as_the_table_says(rule: str, k: Decim
     assert any(cells[1] == f"`{k}`" for cells in told)
 
 
-def test_keys_that_are_not_built_are_said_to_be_refused() -> None:
-    for name in ("orders.order_type",):
-        assert "not yet supported" in table("Settings")[name][2], name
-
-
 def test_every_exit_code_stands_with_its_meaning() -> None:
     cells = [cells for cells in rows(section("Exit codes")) if cells[0].startswith("`")]
     assert cells == [[f"`{int(code)}`", text] for code, text in MEANING.items()]

@@ -144,6 +144,7 @@ def _moves(seen: Snapshot, wanted: Targets, valued: Valuation, coins: Mapping[st
         buyable=reach(Side.BUY, 1.0),
         full=full,
         edge_margin=2 * fee * float(np.abs(valued.drift).sum()) / 2,
+        leaving=np.zeros(len(wanted.assets), dtype=np.bool_),
     )
 
 

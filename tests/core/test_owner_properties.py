@@ -16,6 +16,7 @@ from rebalancer.core.money import HUNDRED, ZERO
 from rebalancer.core.plan import AssetState, Plan
 from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Skip, Trigger, Why
+from rebalancer.core.sizing import SMALLEST_SHARE
 from rebalancer.core.snapshot_json import read_snapshot, snapshot_document
 from tests.core.builders import LOOSE, NOW, d
 from tests.core.owners import Case, case, filled, with_free
@@ -158,7 +159,8 @@ def test_resting_coins_make_no_other_trade_more(seed: int) -> None:
     plan = make_plan(made.seen, made.targets, made.usage)
     if plan.nav_quote is None or plan.totals is None:
         return
-    least = PAST_TARGET_MAX * 12 / plan.nav_quote  # by so little the least order of a small account may pass
+    # By so little the least order may pass its target.
+    least = PAST_TARGET_MAX * max(12 / plan.nav_quote, SMALLEST_SHARE)
     slack = plan.totals.fee_quote / plan.nav_quote + d("0.000002") + least
     drift = {line.asset: line.drift for line in plan.assets}
     for leg in plan.legs:

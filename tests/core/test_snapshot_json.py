@@ -59,6 +59,7 @@ def test_the_document_has_the_shape_that_old_journals_hold() -> None:
             "symbol": "btcusdt", "base": "BTC", "quote": "USDT", "online": False, "api_enabled": True,
             "tick_size": "0.01", "lot_size": "0.0001", "quote_step": "0.00000001", "min_notional": "10",
             "sell_quantity_min": "0.0001", "sell_quantity_max": "1000000", "buy_notional_max": "1000000",
+            "limit_quantity_min": None, "limit_buy_quantity_max": None, "limit_sell_quantity_max": None,
             "tags": ["etp", "nav"],
         }
     }  # fmt: skip

@@ -142,7 +142,7 @@ def test_only_what_traded_lets_its_coin_rest(state: IntentState) -> None:
 def test_an_order_that_was_cut_leaves_a_rest(capped: bool, sent: str, rest: bool) -> None:
     with new_journal() as journal:
         made = replace(intent(), capped=capped)
-        less = replace(made, size=BaseAmount(d(sent)))
+        less = replace(made, terms=BaseAmount(d(sent)))
         journal.append(records.intent(made), sending(less), moved(made, Event.ACCEPT), moved(made, Event.FILL))
         assert journal.state.usage(NOW, "").trades["BTC"].rest is rest
 
