@@ -33,12 +33,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Purse:
-    """What all orders together may take; None is no limit."""
+    """What all orders together may take; None is no limit. `sold_quote` of the turnover is already used by sells."""
 
     cash_free: Decimal
     turnover_quote: Decimal | None = None
     notional_quote: Decimal | None = None
     orders: int | None = None
+    sold_quote: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Sums:
         """Return whether a purse lets all these orders pass."""
         return (
             self.bought <= CASH_SHARE * (purse.cash_free + self.proceeds)
-            and (purse.turnover_quote is None or max(self.sold, self.bought) <= purse.turnover_quote)
+            and (purse.turnover_quote is None or max(purse.sold_quote + self.sold, self.bought) <= purse.turnover_quote)
             and (purse.notional_quote is None or self.sold + self.bought <= purse.notional_quote)
             and (purse.orders is None or self.orders <= purse.orders)
         )
@@ -71,7 +72,7 @@ class Sums:
         if purse.orders is not None and self.orders >= purse.orders:
             rooms.append(ZERO)
         if purse.turnover_quote is not None:
-            rooms.append(purse.turnover_quote - (self.bought if choice.sign > 0 else self.sold))
+            rooms.append(purse.turnover_quote - (self.bought if choice.sign > 0 else purse.sold_quote + self.sold))
         if purse.notional_quote is not None:
             rooms.append(purse.notional_quote - self.sold - self.bought)
         if choice.sign > 0:

@@ -23,7 +23,7 @@ def wished_moves(
     buyable: FloatArray,
     full: bool,
     edge_margin: float,
-    leaving: BoolArray,
+    leaving: BoolArray | None = None,
 ) -> FloatArray:
     """Return the weight each asset should gain (negative: lose); all zeros when nothing is outside its band.
 
@@ -33,6 +33,7 @@ def wished_moves(
     the same side of their targets take over, and where there are none, all do less. What is `leaving` is sold
     whatever the others may take: cash takes the rest of it, past its own target if need be.
     """
+    leaving = np.zeros(drift.shape, dtype=np.bool_) if leaving is None else leaving
     outside = np.abs(drift) > TINY if full else outside_band(drift, bands)
     aim = np.zeros_like(drift) if full else np.minimum(aims, np.maximum(bands - edge_margin, 0))
     reach = np.where(drift > 0, sellable, buyable)

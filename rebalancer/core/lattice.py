@@ -186,7 +186,7 @@ def _window(choice: Choice, rest: Sequence[Choice], sums: Sums, purse: Purse) ->
     else:
         least = max(least, (spent / CASH_SHARE - funds) / (ONE - choice.fee_rate))
     if purse.turnover_quote is not None:
-        rooms.append(purse.turnover_quote - (spent if choice.sign > 0 else sums.sold + to_sell))
+        rooms.append(purse.turnover_quote - (spent if choice.sign > 0 else purse.sold_quote + sums.sold + to_sell))
     if purse.notional_quote is not None:
         rooms.append(purse.notional_quote - sums.sold - to_sell - spent)
     return least, min(rooms)

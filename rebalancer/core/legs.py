@@ -76,18 +76,25 @@ class Setting:
 
 
 def cut_to_size(wishes: Sequence[Wish], setting: Setting) -> Outcome:
-    """Return the best orders for the wishes, within every limit, book and balance."""
+    """Return the best orders for the wishes, within every limit, book and balance.
+
+    What leaves is no matter of what is best for the others: it is sold whole, or in parts where limits cut it, and the
+    search goes on from there.
+    """
     outcome = Outcome()
+    leaving, others = [w for w in wishes if w.leaves], [w for w in wishes if not w.leaves]
     amounts: Mapping[str, Decimal] = {wish.asset: wish.quote for wish in wishes}
-    sizes = _best([_all_or_nothing(wish) for wish in wishes], amounts, Purse(setting.cash_free), setting)
+    gone = {wish.asset: wish.ladder.high for wish in leaving}
+    sizes = gone | _best(others, amounts, _purse(setting, leaving, gone, limited=False), setting)
     outcome.dropped = {
-        w.asset: explain.too_small(w.quote, w.ladder, w.rules) for w in wishes if w.quote and w.asset not in sizes
+        w.asset: explain.too_small(w.quote, w.ladder, w.rules) for w in others if w.quote and w.asset not in sizes
     }
     wanted = [replace(w, quote=w.ladder.quote(sizes[w.asset])) for w in wishes if w.asset in sizes]
     amounts, outcome.limited = _within_limits(wanted, setting.room)
     if outcome.limited:
-        parts = [_in_parts(wish, amounts[wish.asset]) for wish in wanted]
-        sizes = _best(_on_shorter_ladders(parts, setting.room), amounts, _purse(setting), setting)
+        gone = _parts([wish for wish in wanted if wish.leaves], amounts, setting.room)
+        shorter = _on_shorter_ladders([wish for wish in wanted if not wish.leaves], setting.room)
+        sizes = gone | _best(shorter, amounts, _purse(setting, leaving, gone, limited=True), setting)
         dropped = {
             w.asset: explain.waits(amounts[w.asset], w.quote, w.ladder, w.rules) for w in wanted if w.asset not in sizes
         }
@@ -96,9 +103,41 @@ def cut_to_size(wishes: Sequence[Wish], setting: Setting) -> Outcome:
     return outcome
 
 
-def _purse(setting: Setting) -> Purse:
-    room = setting.room
-    return Purse(setting.cash_free, room.turnover_quote, room.notional_day_quote, room.orders)
+def _purse(setting: Setting, leaving: Sequence[Wish], gone: Mapping[str, Decimal], *, limited: bool) -> Purse:
+    """Return what the others may take beside the orders of what leaves, which bring cash and use up limits."""
+    room, sold, proceeds = setting.room, ZERO, ZERO
+    for wish in leaving:
+        quote = wish.ladder.quote(gone[wish.asset]) if wish.asset in gone else ZERO
+        sold, proceeds = sold + quote, proceeds + quote * (ONE - wish.fee_rate)
+    cash_free = setting.cash_free + proceeds
+    if not limited:
+        return Purse(cash_free)
+    notional = None if room.notional_day_quote is None else room.notional_day_quote - sold
+    return Purse(cash_free, room.turnover_quote, notional, room.orders - len(gone), sold)
+
+
+def _parts(leaving: Sequence[Wish], amounts: Mapping[str, Decimal], room: Room) -> dict[str, Decimal]:
+    """Return how much of each coin that leaves is sold within the limits: its share, or else its smallest order."""
+    made: dict[str, Decimal] = {}
+    turnover, notional = room.turnover_quote, room.notional_day_quote
+    for wish in leaving[: room.orders]:
+        most = min(_clipped(wish, room), turnover, turnover if notional is None else notional)
+        ladder = _in_parts(wish, amounts[wish.asset])
+        size = ladder.down(min(amounts[wish.asset], most)) or (ladder.low if ladder.low_quote <= most else None)
+        if size is not None:
+            made[wish.asset] = size
+            turnover -= wish.ladder.quote(size)
+            notional = None if notional is None else notional - wish.ladder.quote(size)
+    return made
+
+
+def _in_parts(wish: Wish, amount: Decimal) -> Ladder:
+    """Return the sizes of which the rest is an order of its own, where not the whole may be sold.
+
+    Where the whole is too little for two orders there is no such part, and as much as may be goes.
+    """
+    whole = amount >= wish.quote or wish.quote < 2 * wish.ladder.low_quote
+    return wish.ladder if whole else wish.ladder.cut_to(wish.quote - wish.ladder.low_quote) or wish.ladder
 
 
 def _best(wishes: Sequence[Wish], amounts: Mapping[str, Decimal], purse: Purse, setting: Setting) -> dict[str, Decimal]:
@@ -127,23 +166,6 @@ def _on_shorter_ladders(wanted: Sequence[Wish], room: Room) -> list[Wish]:
     """Return the wishes of which something can be placed, with no size above what their limits leave."""
     ladders = {wish.asset: wish.ladder.cut_to(_clipped(wish, room)) for wish in wanted}
     return [replace(wish, ladder=ladder) for wish in wanted if (ladder := ladders[wish.asset]) is not None]
-
-
-def _all_or_nothing(wish: Wish) -> Wish:
-    """Return the wish with the one size of a coin that leaves, where nothing limits it."""
-    return replace(wish, ladder=replace(wish.ladder, low=wish.ladder.high)) if wish.leaves else wish
-
-
-def _in_parts(wish: Wish, amount: Decimal) -> Wish:
-    """Return the wish of a coin that leaves with sizes that leave a rest which is an order of its own.
-
-    Where the whole is too little for two orders there is no such part, and as much as may be goes.
-    """
-    most = wish.quote - wish.ladder.low_quote
-    if not wish.leaves or amount >= wish.quote or most < wish.ladder.low_quote:
-        return wish
-    ladder = wish.ladder.cut_to(most)
-    return wish if ladder is None else replace(wish, ladder=ladder)
 
 
 def _clipped(wish: Wish, room: Room) -> Decimal:

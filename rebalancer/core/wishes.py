@@ -111,7 +111,7 @@ def _ways(
             ladder=ladder,
             strays=trigger not in PART_WAY or (trigger is Trigger.OUTSIDE_BAND and bool(outside[index])),
             why=why,
-            leaves=asset in targets.leaving,
+            leaves=asset in targets.leaving and trigger is not Trigger.CASH_FLOW,
             collar=collar,
         )
     return made

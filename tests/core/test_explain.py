@@ -58,7 +58,7 @@ def test_each_leg_says_why_it_is_wished(side: Side, trigger: Trigger, outside: b
 
 
 def test_a_band_ends_at_nothing_and_at_all() -> None:
-    made = explain.stays(valued(0, 0, 0, band=0.6), 0, TARGETS, SEEN)
+    made = explain.stays(valued(0, 0, 0, band=0.6), 0, TARGETS, SEEN, Trigger.NONE)
     assert made == Reason(Skip.INSIDE_BAND, "inside its band; acts above 100 %")
 
 
@@ -87,15 +87,15 @@ def test_a_capped_leg_says_how_much_of_its_wish_is_left() -> None:
 def test_each_asset_that_stays_says_when_it_would_act(
     drift: tuple[float, ...], index: int, code: Skip, text: str
 ) -> None:
-    assert explain.stays(valued(*drift), index, TARGETS, SEEN) == Reason(code, text)
+    assert explain.stays(valued(*drift), index, TARGETS, SEEN, Trigger.NONE) == Reason(code, text)
 
 
 def test_a_coin_that_takes_no_orders_stays_by_the_name_of_its_pair() -> None:
     closed = replace(SEEN, rules={"BTC": replace(SEEN.rules["BTC"], online=False)})
-    assert explain.stays(valued(0.1, 0.1, 0), 0, TARGETS, closed) == Reason(
+    assert explain.stays(valued(0.1, 0.1, 0), 0, TARGETS, closed, Trigger.NONE) == Reason(
         Skip.NOT_TRADABLE, "HTX does not take orders for btcusdt now"
     )
-    assert explain.stays(valued(0.1, 0.1, 0), 1, TARGETS, closed) == Reason(
+    assert explain.stays(valued(0.1, 0.1, 0), 1, TARGETS, closed, Trigger.NONE) == Reason(
         Skip.NOT_TRADABLE, "HTX does not take orders for ETH/USDT now"
     )
 

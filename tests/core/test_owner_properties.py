@@ -77,7 +77,7 @@ def test_a_coin_that_leaves_is_sold_to_dust_and_never_bought(seed: int, past: Us
     assert {leg.reason.code for leg in plan.legs if leg.asset in made.targets.leaving} <= {Why.EXIT}, f"seed {seed}"
 
 
-@MANY
+@settings(MANY, max_examples=60)  # each is a whole life
 @given(SEEDS, st.sampled_from(["2", "10", "40"]))
 def test_caps_sell_a_leaving_coin_in_parts_and_strand_nothing_that_could_be_sold(seed: int, percent: str) -> None:
     limits = replace(LOOSE, max_turnover_per_cycle=d(percent), cooldown_h=ZERO)

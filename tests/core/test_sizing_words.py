@@ -40,8 +40,8 @@ def test_a_sell_is_the_least_of_wish_balance_and_maximum_in_whole_lots(wish: str
 @pytest.mark.parametrize(
     ("make", "code", "text"),
     [
-        (lambda: sell("100", "0"), Skip.NO_FREE_BALANCE, "no free BTC to sell: what is held is locked in your own orders"),
-        (lambda: sell("100", "-1"), Skip.NO_FREE_BALANCE, "no free BTC to sell: what is held is locked in your own orders"),
+        (lambda: sell("100", "0"), Skip.NO_FREE_BALANCE, "no free BTC to sell here: the rest is locked in your own orders, kept or elsewhere"),
+        (lambda: sell("100", "-1"), Skip.NO_FREE_BALANCE, "no free BTC to sell here: the rest is locked in your own orders, kept or elsewhere"),
         (lambda: sell("9.99"), Skip.ZERO_AFTER_FLOOR, "less than one lot of 0.1 BTC"),
         (lambda: sell("19"), Skip.BELOW_MIN_QUANTITY, "0.1 BTC is below the exchange's minimum of 0.2"),
         (lambda: sell("20", min_notional=d(17)), Skip.BELOW_MIN_NOTIONAL,
