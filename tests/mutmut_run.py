@@ -139,6 +139,7 @@ def make_copy(folder: Path, group: Group) -> Path:
         "pytest_add_cli_args": (*QUIET, *group.arguments),
         "pytest_add_cli_args_test_selection": group.tests,
         "timeout_constant": ["4"],
+        "track_dependencies": ["false"],  # it costs much, and nothing here asks for it
     }
     lines = [f"{key} =\n" + "".join(f"    {value}\n" for value in values) for key, values in settings.items()]
     (folder / "setup.cfg").write_text("[mutmut]\n" + "".join(lines), encoding="utf-8")
