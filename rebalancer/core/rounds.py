@@ -39,7 +39,7 @@ def decide_orders(
         if not outside_band(valued.drift, valued.bands).any():
             return outcome
         more = _one_round(seen, targets, usage, valued, later_than(trigger), room)
-        both = joined(outcome, more, targets.limits.max_slippage_bps)
+        both = None if turns_back(trigger, outcome, more) else joined(outcome, more, targets.limits.max_slippage_bps)
         if both is None:
             return outcome
         outcome = both
@@ -49,6 +49,12 @@ def decide_orders(
 def later_than(trigger: Trigger) -> Trigger:
     """Return why a plan goes on after its first round: money that came or went stays about the cash alone."""
     return Trigger.CASH_FLOW if trigger is Trigger.CASH_FLOW else Trigger.OUTSIDE_BAND
+
+
+def turns_back(trigger: Trigger, first: Outcome, more: Outcome) -> bool:
+    """Return whether a later round would answer money that came or went the other way round: a coarse lot did that."""
+    sides = {cut.wish.side for cut in (*first.cuts, *more.cuts)}
+    return trigger is Trigger.CASH_FLOW and len(sides) > 1
 
 
 def _one_round(

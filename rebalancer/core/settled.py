@@ -15,7 +15,7 @@ from rebalancer.core.legs import Outcome, Setting
 from rebalancer.core.model import Balance, Snapshot, Usage
 from rebalancer.core.plan import Leg
 from rebalancer.core.reasons import Trigger
-from rebalancer.core.rounds import ROUNDS_MAX, decide_orders, joined, later_than
+from rebalancer.core.rounds import ROUNDS_MAX, decide_orders, joined, later_than, turns_back
 from rebalancer.core.targets import Route, Targets
 from rebalancer.core.valuation import Valuation, value_of
 
@@ -40,7 +40,7 @@ def decide_routed(
         if not outside_band(valued.drift, valued.bands).any():
             break
         more = decide_orders(seen, targets, usage, valued, later_than(trigger), room)
-        both = joined(outcome, more, slippage)
+        both = None if turns_back(trigger, outcome, more) else joined(outcome, more, slippage)
         again = routed if both is None else route_directly(snapshot, usage, both.cuts, setting)
         if both is None or not again.straight:  # over the quote coin alone, what it adds might not be payable
             break

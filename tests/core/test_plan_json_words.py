@@ -16,8 +16,8 @@ from tests.report.plans import HEADER, refused_plan
 def test_a_refused_plan_is_told_with_its_denials_and_no_figures() -> None:
     assert plan_document(refused_plan(), HEADER) == {
         "schema": "rebalancer.plan/1", "cycle_id": "cron-20260301T1207Z-a1", "taken_at": "2026-03-01T12:07:03.250000Z",
-        "mode": "dry-run", "venue": "htx", "quote": "USDT", "nav_quote": None, "trigger": "none", "assets": [], "legs": [],
-        "skips": [], "totals": None,
+        "mode": "dry-run", "venue": "htx", "quote": "USDT", "nav_quote": None, "nav_here_quote": None, "trigger": "none", "assets": [], "legs": [],
+        "skips": [], "warnings": [], "totals": None,
         "denials": [{
             "code": "quote_one_sided", "asset": "ETH", "limit": "", "value": "", "text": "the book of ethusdt has no asks",
         }],

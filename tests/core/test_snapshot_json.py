@@ -59,14 +59,14 @@ def test_the_document_has_the_shape_that_old_journals_hold() -> None:
             "symbol": "btcusdt", "base": "BTC", "quote": "USDT", "online": False, "api_enabled": True,
             "tick_size": "0.01", "lot_size": "0.0001", "quote_step": "0.00000001", "min_notional": "10",
             "sell_quantity_min": "0.0001", "sell_quantity_max": "1000000", "buy_notional_max": "1000000",
-            "limit_quantity_min": None, "limit_buy_quantity_max": None, "limit_sell_quantity_max": None,
+            "limit_quantity_min": "0.0001", "limit_buy_quantity_max": "1000000", "limit_sell_quantity_max": "1000000",
             "tags": ["etp", "nav"],
         }
     }  # fmt: skip
     assert document["usage"] == {
         "sold_quote": "1.5", "bought_quote": "2.5", "direct_quote": "0.5", "orders": 3, "nav_validated_quote": "1000.5",
         "mids": {"BTC": "79999.5"}, "has_traded": True, "targets_changed": True,
-        "amount_precision_symbols": ["aaausdt", "btcusdt"],
+        "amount_precision_symbols": ["aaausdt", "btcusdt"], "trades": {}, "flows": {}, "acked_quote": None,
     }  # fmt: skip
     symbol, bids, asks, at = document["books"]["BTC"]
     book = SEEN.books["BTC"]

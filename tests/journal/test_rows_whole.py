@@ -15,6 +15,7 @@ from rebalancer.core.model import Side
 from rebalancer.core.orders import Event
 from rebalancer.core.plan import AssetLine, AssetState, Decision, Denial
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
+from rebalancer.core.targets import OrderType
 from rebalancer.journal import records
 from rebalancer.journal.rows import GENESIS, Entry, Kind, hash_of, row_of
 from tests.core.builders import NOW, d
@@ -42,7 +43,7 @@ SMALL = replace(
     assets=(line("BTC", "1", "0.5", "400"), line("USDT", "2", "3", "1")), denials=(),
 )  # fmt: skip
 PLANNED = {
-    "mode": "live", "nav_quote": d("7.5"), "validated": True, "trigger": Trigger.FORCED, "legs": 1,
+    "mode": "live", "nav_quote": d("7.5"), "nav_here_quote": SMALL.nav_here_quote, "validated": True, "trigger": Trigger.FORCED, "legs": 1,
     "weights_digest": "w", "complete": True, "totals": {"BTC": d("1.5"), "USDT": d(5)}, "mids": {"BTC": d(400)},
     "plan": DOCUMENT,
 }  # fmt: skip
@@ -67,13 +68,13 @@ ROWS = [
     (plan_row, Entry(Kind.PLAN, PLANNED, RUN, t_exch=PLAN.taken_at)),
     (lambda: plan_row(denied=True), Entry(Kind.PLAN, PLANNED | {"validated": False}, RUN, t_exch=PLAN.taken_at)),
     (lambda: records.intent(SELL), Entry(Kind.INTENT, {
-        "asset": "BTC", "symbol": "btcusdt", "quote": "USDT", "side": Side.SELL, "unit": "base", "amount": d("0.25"),
-        "notional_quote": d(100), "client_order_id": SELL.client_order_id}, RUN, 3)),
+        "asset": "BTC", "symbol": "btcusdt", "quote": "USDT", "side": Side.SELL, "order_type": OrderType.MARKET, "unit": "base", "amount": d("0.25"),
+        "notional_quote": d(100), "client_order_id": SELL.client_order_id, "capped": False}, RUN, 3)),
     (lambda: records.intent(BUY), Entry(Kind.INTENT, {
-        "asset": "BTC", "symbol": "btcusdt", "quote": "USDT", "side": Side.BUY, "unit": "quote", "amount": d("25.50"),
-        "notional_quote": d(100), "client_order_id": BUY.client_order_id}, RUN, 4)),
+        "asset": "BTC", "symbol": "btcusdt", "quote": "USDT", "side": Side.BUY, "order_type": OrderType.MARKET, "unit": "quote", "amount": d("25.50"),
+        "notional_quote": d(100), "client_order_id": BUY.client_order_id, "capped": False}, RUN, 4)),
     (lambda: records.sending(SELL, LEG, signed_at=NOW, deadline=DEADLINE, free_before=HELD), Entry(Kind.SENDING, {
-        "symbol": "btcusdt", "side": Side.SELL, "unit": "base", "amount": d("0.25"), "notional_quote": d("99.5"),
+        "symbol": "btcusdt", "side": Side.SELL, "order_type": OrderType.MARKET, "unit": "base", "amount": d("0.25"), "notional_quote": d("99.5"),
         "signed_at": NOW, "deadline": DEADLINE, "balances_before": HELD}, RUN, 3, NOW)),
     (outcome, Entry(Kind.OUTCOME, {"event": Event.FILL}, RUN, 3)),
     (lambda: outcome(text="why", t_exch=NOW), Entry(Kind.OUTCOME, {"event": Event.FILL, "text": "why"}, RUN, 3, NOW)),
