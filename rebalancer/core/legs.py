@@ -18,9 +18,8 @@ from rebalancer.core.lots import best_sizes
 from rebalancer.core.model import Book, MarketRules, Side
 from rebalancer.core.money import ONE, ZERO
 from rebalancer.core.reasons import Reason
-from rebalancer.core.sizing import Sized
+from rebalancer.core.sizing import WHOLE, Sized
 
-WHOLE = Decimal("0.99")  # of a wish: what lots and fees take from it is less than the rest
 ROUNDING_BPS = Decimal("0.000001")
 
 

@@ -10,6 +10,7 @@ from rebalancer.core.model import MarketRules
 from rebalancer.core.money import EXACT, ZERO, BaseAmount, QuoteAmount, floor_to_step
 from rebalancer.core.reasons import Reason, Skip
 
+WHOLE = Decimal("0.99")  # of a wish: what lots and fees take from it is less than the rest
 MIN_NOTIONAL_MARGIN = Decimal("1.2")  # the price may move against us between plan and order
 SMALLEST_SHARE = Decimal("0.001")  # of NAV
 AMOUNT_PRECISION_QUOTES = ("USDT",)

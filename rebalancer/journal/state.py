@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from rebalancer.core.ledger import Books, Trades
-from rebalancer.core.legs import WHOLE
 from rebalancer.core.model import Side, Trade, Usage
 from rebalancer.core.money import ZERO
 from rebalancer.core.orders import TERMINAL, UNRESOLVED, IntentState
+from rebalancer.core.sizing import WHOLE
 from rebalancer.core.targets import COOLDOWN_MAX_H, OrderType
 from rebalancer.journal.records import Binding
 

@@ -38,7 +38,15 @@ def test_a_benchmark_gives_its_figures_as_one_document(name: str) -> None:
 
 def test_every_benchmark_is_named_here() -> None:
     modules = {path.stem for path in Path(__file__).parent.glob("*.py")} - {"figures", "test_smoke", "__init__"}
-    assert modules == {*FIGURES, "policy"}
+    assert modules == {*FIGURES, "policy", "page"}
+
+
+def test_the_pages_benchmark_times_every_view() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.page", "--runs", "60", "--json"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    figures = json.loads(ended.stdout)
+    assert figures.keys() == {"opening", "/", "/runs", "/cost", "/coins/BTC", "/health", "/targets", "memory_mib"}
+    assert all(figure > 0 for figure in figures.values())
 
 
 def test_the_policy_benchmark_takes_any_prices_and_names_its_figures(tmp_path: Path) -> None:

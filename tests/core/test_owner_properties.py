@@ -134,7 +134,9 @@ def test_a_withdrawal_never_buys_and_refills_only_the_cash(seed: int, share: Dec
         return
     assert all(leg.side is Side.SELL and leg.reason.code is Why.WITHDRAWAL for leg in plan.legs), f"seed {seed}"
     cash = next(line for line in plan.assets if line.asset == "USDT")
-    spare = max(d("0.01") * plan.nav_quote, d(6))  # half of the least order: a whole one may come nearer than none
+    lots = [rules.lot_size * made.seen.books[asset].bids[0].price for asset, rules in made.seen.rules.items()]
+    # Half of the least order, or of a coarse lot: a whole one may come nearer than none.
+    spare = max(d("0.01") * plan.nav_quote, d(6), *lots)
     assert sums(plan)[Side.SELL] <= -cash.drift * plan.nav_quote + spare, f"seed {seed}"
 
 

@@ -29,14 +29,16 @@ _ORDER = _kinds(
     number="amount field-amount field-cash-amount field-fees filled-amount filled-cash-amount filled-fees",
     text="status symbol type state",
     branch="data",
-    optional="client-order-id next-time",
+    optional="client-order-id next-time price",
 )
 READS: dict[str, dict[str, Kind]] = {
     "timestamp": _kinds(whole="data", text="status"),
     "market-status": _kinds(whole="code marketStatus", branch="data", optional="affectedSymbols haltEndTime"),
     # A symbol that cannot be read is left out, and so is a ticker.
     "market-symbols": _kinds(
-        text="status", branch="data", optional="symbol bc qc state at pp ap vp minov smminoa smmaxoa bmmaxov tags"
+        text="status",
+        branch="data",
+        optional="symbol bc qc state at pp ap vp minov smminoa smmaxoa bmmaxov tags lominoa lomaxoa lomaxba lomaxsa",
     ),
     "tickers": _kinds(text="status symbol", branch="data", optional="close open bid ask"),
     "depth": _kinds(text="status", branch="tick bids asks", optional="ch ts"),

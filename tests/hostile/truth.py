@@ -37,11 +37,13 @@ PLACES: dict[type, dict[str, tuple[str, ...]]] = {
     MarketRules: {
         "symbol": ("symbol",), "tick_size": ("pp",), "lot_size": ("ap",), "quote_step": ("vp",),
         "min_notional": ("minov",), "sell_quantity_min": ("smminoa",), "sell_quantity_max": ("smmaxoa",),
-        "buy_notional_max": ("bmmaxov",),
+        "buy_notional_max": ("bmmaxov",), "limit_quantity_min": ("lominoa",),
+        "limit_buy_quantity_max": ("lomaxba", "lomaxoa"), "limit_sell_quantity_max": ("lomaxsa", "lomaxoa"),
     },
     MarketStatus: {"state": ("marketStatus",), "halt_end": ("haltEndTime",)},
     Order: {
         "venue_order_id": ("id",), "account_id": ("account-id",), "symbol": ("symbol",), "requested": ("amount",),
+        "price": ("price",),
         "filled_quantity": ("field-amount", "filled-amount"), "filled_quote": ("field-cash-amount", "filled-cash-amount"),
         "fee_nominal": ("field-fees", "filled-fees"), "created_at": ("created-at",), "state_text": ("state",),
     },

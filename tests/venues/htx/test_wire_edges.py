@@ -207,7 +207,7 @@ def test_the_rights_of_the_key_in_use_are_read_from_its_own_row(change: dict[str
 def test_every_figure_of_an_order_stands_in_its_own_place() -> None:
     wanted = Order(
         venue_order_id="12", client_order_id="rb1-x-1", account_id="10", symbol="abcusdt", side=Side.SELL,
-        is_market=False, requested=Decimal(25), state=OrderState.CANCELED, state_text="canceled",
+        kind="limit", price=None, requested=Decimal(25), state=OrderState.CANCELED, state_text="canceled",
         filled_quantity=Decimal(3), filled_quote=Decimal(4), fee_nominal=Decimal("-0.5"), created_at=AT,
     )  # fmt: skip
     assert parse_order("order", ORDER) == wanted
@@ -217,7 +217,7 @@ def test_every_figure_of_an_order_stands_in_its_own_place() -> None:
 @pytest.mark.parametrize("kind", ["buy-limit-maker", "sell-ioc", "buy-stop-limit", "sell-market-grid", "buy"])
 def test_an_order_of_any_other_style_is_no_market_order(kind: str) -> None:
     made = parse_order("order", ORDER | {"type": kind})
-    assert (made.side, made.is_market) == (Side(kind.split("-", maxsplit=1)[0]), False)
+    assert (made.side, made.kind) == (Side(kind.split("-", maxsplit=1)[0]), kind.partition("-")[2])
 
 
 def test_an_order_placed_by_another_client_has_no_id_of_ours() -> None:
@@ -270,9 +270,9 @@ def test_a_place_body_is_exactly_these_bytes() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"source": "margin-api"}, "not a plain spot market order"),
-        ({"price": "1"}, "not a plain spot market order"),
-        ({"type": "buy-limit"}, "order type 'buy-limit' is not a market order"),
+        ({"source": "margin-api"}, "not a plain spot order, or a price where none belongs, or none where one does"),
+        ({"price": "1"}, "not a plain spot order, or a price where none belongs, or none where one does"),
+        ({"type": "buy-limit"}, "order type 'buy-limit' is neither a market nor an IOC order"),
     ],
 )
 def test_a_body_that_is_refused_is_refused_with_its_reason(change: dict[str, Any], words: str) -> None:
