@@ -175,6 +175,64 @@ def set_(
     return Exit.DONE
 
 
+@command.command(short_help="Put in force what was staged on the page; shows the trades first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
+@click.option("--discard", is_flag=True, help="Forget what was staged instead.")
+def confirm(*, yes: bool, no_preview: bool, discard: bool) -> int:
+    """Put the weights in force that were staged on the page: shows the trades and the cost first."""
+    from rebalancer.staging import staged_in, unstage  # noqa: PLC0415
+
+    settings = load_settings()
+    path, state = settings.paths.targets, settings.paths.state
+    staged = staged_in(state)
+    if staged is None:
+        raise ConfigError("nothing is staged; the page does that, in its view of the targets")
+    if discard:
+        unstage(state)
+        click.echo("Forgotten; the targets stay as they are.")
+        return Exit.DONE
+    current = load_targets(path)
+    if staged.based_on != current.digest:
+        raise ConfigError(f"{path}: was changed after this was staged; stage again, or `targets confirm --discard`")
+    leave = [asset for asset in current.weights if asset not in staged.weights]
+    after = set_weights(_text_of(path), staged.weights, leave, str(path))
+    _put_in_force(settings, path, after, yes=yes, no_preview=no_preview)
+    unstage(state)
+    return Exit.DONE
+
+
+@command.command(short_help="Go back to the version before; shows the trades first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
+def undo(*, yes: bool, no_preview: bool) -> int:
+    """Go back to the version before the last change; a second undo goes forth again."""
+    settings = load_settings()
+    path = settings.paths.targets
+    before = path.with_name(path.name + PREVIOUS_SUFFIX)
+    if not before.exists():
+        raise ConfigError(f"{before}: there is no version before this one; `targets set` keeps one")
+    _put_in_force(settings, path, _text_of(before), yes=yes, no_preview=no_preview)
+    return Exit.DONE
+
+
+def _put_in_force(settings: Settings, path: Path, after: str, *, yes: bool, no_preview: bool) -> None:
+    """Replace the file by a text that is in order, once its owner saw what that means."""
+    targets = parse_targets(after, str(path))
+    changes = diff(_text_of(path), after, f"{path} (new)", f"{path} (now)")
+    click.echo(heading(settings.mode, settings.venue_kind))
+    if not changes:
+        click.echo("Nothing would change.")
+        return
+    preview = None if no_preview else _preview(settings, targets, quiet=False)
+    click.echo(changes, nl=False)
+    click.echo(preview["text"] if preview else "", nl=False)
+    if not yes:
+        click.confirm("Change the targets?", abort=True)
+    previous = replace_atomically(path, after)
+    click.echo(f"Changed; the next cycle uses it. The version before is kept:\n{previous}")
+
+
 def _text_of(path: Path) -> str:
     """Return a file's text with its own line ends, which an edit must keep."""
     return decode(read_bytes(path), str(path))
