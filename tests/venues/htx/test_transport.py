@@ -87,12 +87,13 @@ def test_debug_logging_shows_neither_key_nor_signature(caplog: pytest.LogCapture
     assert "CANARY" not in caplog.text
 
 
-def test_redirects_are_not_followed() -> None:
+@pytest.mark.parametrize("location", ["https://elsewhere.invalid/", "http://[", "https://:99999999/", "\x7f"])
+def test_redirects_are_not_followed_nor_their_addresses_read(location: str) -> None:
     seen: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         seen.append(request.url.host)
-        return httpx.Response(301, headers={"location": "https://elsewhere.invalid/"})
+        return httpx.Response(301, headers={"location": location})
 
     with HttpTransport(clock=FakeClock(), transport=httpx.MockTransport(answer)) as http:
         assert http.get(URL).status == 301
