@@ -12,7 +12,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from rebalancer.cli.exchange import command
+from rebalancer.cli.main import main
 from rebalancer.service.clock import SystemClock
 from rebalancer.simulator.exchange import Exchange
 from rebalancer.simulator.faults import Faults
@@ -96,17 +96,19 @@ def test_the_command_prints_one_line_and_stops_cleanly_on_sigterm() -> None:
     ],
 )
 def test_bad_options_are_refused_with_what_would_be_good(options: list[str], words: str) -> None:
-    result = CliRunner().invoke(command, options)
+    result = CliRunner().invoke(main, ["exchange", *options])
     assert result.exit_code == 2
     assert words in result.output
 
 
 def test_help_lists_every_fault_kind() -> None:
-    shown = CliRunner().invoke(command, ["--help"]).output
+    shown = CliRunner().invoke(main, ["exchange", "--help"]).output
     assert "lost_reply" in shown and "balance_lag" in shown
 
 
 def test_a_bad_line_of_prices_is_named(tmp_path: Path) -> None:
     path = tmp_path / "closes.csv"
     path.write_text("date,BTC\n2021-01-01,abc\n", encoding="utf-8")
-    assert f"{path}:2: BTC: 'abc' is not a price" in CliRunner().invoke(command, ["--prices", str(path)]).output
+    assert (
+        f"{path}:2: BTC: 'abc' is not a price" in CliRunner().invoke(main, ["exchange", "--prices", str(path)]).output
+    )
