@@ -20,7 +20,7 @@ from rebalancer.cli.exits import MEANING
 from rebalancer.cli.main import VERBS
 from rebalancer.core.targets import BandPolicy, Limits, Schedule
 from rebalancer.settings import PREFIX, Settings
-from rebalancer.targets_file import KEYS, SECTIONS, TOP, load_targets, parse_targets
+from rebalancer.targets.file import KEYS, SECTIONS, TOP, load_targets, parse_targets
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from rebalancer.cli.exits import Exit
 from rebalancer.cli.main import run
 from rebalancer.errors import ConfigError
 from rebalancer.settings import DEFAULT_URL, SECRET_NAMES, Settings, exposed_secrets, is_loopback, load, unknown_names
-from tests.target_files import UNTIMED
+from tests.targets.files import UNTIMED
 
 KEY = {"htx_access_key": "access-of-nobody", "htx_secret_key": "secret/of+nobody="}
 FOLDERS = ("CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "CONFIGURATION_DIRECTORY", "XDG_STATE_HOME", "XDG_CONFIG_HOME")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rebalancer.alerts.condition import Condition, Memory
 from rebalancer.core.canonical import jsonable, parse_moment
-from rebalancer.targets_edit import write_durably
+from rebalancer.durable import write_durably
 
 NAME = "alerts.json"
 _MOMENTS = ("since", "told_at", "started_at")

@@ -36,7 +36,7 @@ def allow(journal: Journal, targets_path: Path, leave: Leave, *, yes: bool) -> N
     The weights in the file must still be those: a later change is another question.
     """
     from rebalancer.service.cycle import weights_digest  # noqa: PLC0415  # with the planner behind it
-    from rebalancer.targets_file import load_targets  # noqa: PLC0415
+    from rebalancer.targets.file import load_targets  # noqa: PLC0415
 
     payload = _plan_of(journal, leave.run_id)
     question = _question(payload["plan"])

@@ -14,8 +14,8 @@ from rebalancer.backtest.candles import Closes, csv_of, merge, read_closes, side
 from rebalancer.cli.context import Connection
 from rebalancer.core.model import CandlePeriod
 from rebalancer.core.targets import Targets
+from rebalancer.durable import write_durably
 from rebalancer.errors import ConfigError, Rejected
-from rebalancer.targets_edit import write_durably
 from rebalancer.venues.htx.client import CANDLES_MAX
 from rebalancer.venues.htx.codes_map import CodeMap
 

@@ -55,7 +55,7 @@ def mode_of(settings: Settings, *, live_flag: bool) -> str:
 
 def load_checked_targets(path: Path, *, live: bool) -> Targets:
     """Return the targets of a file; live also needs the two absolute limits."""
-    from rebalancer.targets_file import load_targets  # noqa: PLC0415
+    from rebalancer.targets.file import load_targets  # noqa: PLC0415
 
     targets = load_targets(path)
     if live:

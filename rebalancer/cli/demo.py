@@ -13,7 +13,7 @@ from rebalancer.cli.exits import Exit
 from rebalancer.cli.terminal import heading, wants_colour
 from rebalancer.core.money import ZERO
 from rebalancer.service.clock import SystemClock
-from rebalancer.targets_file import parse_targets
+from rebalancer.targets.file import parse_targets
 
 if TYPE_CHECKING:
     from rebalancer.cli.context import Connection

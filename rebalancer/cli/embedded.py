@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from rebalancer.durable import write_durably
 from rebalancer.errors import ConfigError
 from rebalancer.seams import Clock
 from rebalancer.simulator.exchange import Exchange
 from rebalancer.simulator.market import Market
 from rebalancer.simulator.state import State, User
 from rebalancer.simulator.transport import InProcessTransport, SavingTransport
-from rebalancer.targets_edit import write_durably
 
 SEED = 20260101
 BASE_URL = "http://127.0.0.1:1"

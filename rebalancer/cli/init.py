@@ -72,7 +72,7 @@ def _tell(text: str) -> None:
 
 
 def _without_key(place: Path) -> None:
-    from rebalancer.targets_new import shipped_text  # noqa: PLC0415
+    from rebalancer.targets.new import shipped_text  # noqa: PLC0415
 
     _tell("Then everything but `prices` is about the embedded exchange and its example account.")
     _write(place / "targets.toml", shipped_text(), PUBLIC)
@@ -158,8 +158,8 @@ def _proposed(found: Found, quote: str) -> tuple[Mapping[str, Decimal], Mapping[
 
 
 def _write_targets(place: Path, weights: Mapping[str, Decimal], limits: Mapping[str, Decimal]) -> None:
-    from rebalancer.targets_file import parse_targets  # noqa: PLC0415
-    from rebalancer.targets_new import new_text  # noqa: PLC0415
+    from rebalancer.targets.file import parse_targets  # noqa: PLC0415
+    from rebalancer.targets.new import new_text  # noqa: PLC0415
 
     text = new_text(weights, limits)
     parse_targets(text, "the proposal")
@@ -190,7 +190,7 @@ def _write_environment(place: Path, settings: Settings, account_id: str) -> None
 
 def _write(path: Path, text: str, mode: int) -> None:
     """Write a file whole; one that is there is replaced only when told to."""
-    from rebalancer.targets_edit import write_durably  # noqa: PLC0415
+    from rebalancer.durable import write_durably  # noqa: PLC0415
 
     if path.exists() and not click.confirm(f"{path} is there already. Replace it?", default=False):
         click.echo(f"kept     {path}")

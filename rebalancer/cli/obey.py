@@ -14,7 +14,7 @@ from rebalancer.service.cycle import run_cycle
 from rebalancer.service.pause import PauseSwitch
 from rebalancer.service.requests import Ask, Request, take
 from rebalancer.settings import Paths
-from rebalancer.staging import stage
+from rebalancer.targets.staging import stage
 
 ASKED_ID = "asked"
 

@@ -131,7 +131,7 @@ def render(plan: Plan, header: PlanHeader, form: str, *, colour: bool) -> str:
 
 def write_report(path: Path, text: str) -> None:
     """Put a report in a file's place: whoever reads it meanwhile sees the old one or the new one, never a half."""
-    from rebalancer.targets_edit import write_durably  # noqa: PLC0415  # only for a report that is kept
+    from rebalancer.durable import write_durably  # noqa: PLC0415  # only for a report that is kept
 
     try:
         if path.exists() and not path.is_file():  # a pipe or a terminal is written to, not replaced

@@ -69,7 +69,7 @@ def keep_result(
     times: Sequence[datetime], made_at: datetime,
 ) -> None:  # fmt: skip
     """Keep what a back-test of these targets found, the newest results of different policies beside it."""
-    from rebalancer.targets_edit import write_durably  # noqa: PLC0415
+    from rebalancer.durable import write_durably  # noqa: PLC0415
 
     path = file_of(settings)
     path.parent.mkdir(parents=True, exist_ok=True)

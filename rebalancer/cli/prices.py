@@ -45,7 +45,7 @@ def _wanted(path: Any, assets: tuple[str, ...], quote: str | None) -> tuple[list
     """Return the assets, the quote coin and the code map; without names the targets file says which."""
     if assets and quote:
         return [asset.upper() for asset in assets], quote.upper(), {}
-    from rebalancer.targets_file import load_targets  # noqa: PLC0415
+    from rebalancer.targets.file import load_targets  # noqa: PLC0415
 
     if assets and not path.exists():
         return [asset.upper() for asset in assets], "USDT", {}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rebalancer.service.cycle import CycleResult
     from rebalancer.service.shell import Progress
     from rebalancer.settings import Settings
-    from rebalancer.targets_edit import LastGood
+    from rebalancer.targets.last_good import LastGood
 
 SCHEDULE_ID = "cron"
 OPEN_AGAIN_S = 60.0  # between two tries to reach the exchange at the start
@@ -97,7 +97,7 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
     from rebalancer.cli.obey import obey  # noqa: PLC0415
     from rebalancer.scheduler import Service, SlotScheduler  # noqa: PLC0415
     from rebalancer.sdnotify import Notifier  # noqa: PLC0415
-    from rebalancer.targets_edit import LastGood  # noqa: PLC0415
+    from rebalancer.targets.last_good import LastGood  # noqa: PLC0415
 
     clock = SystemClock(settings.clock_rate)
     stopping = _stop_on_signals(clock)

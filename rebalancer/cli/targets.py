@@ -16,9 +16,9 @@ from rebalancer.core.canonical import jsonable
 from rebalancer.core.money import parse_decimal, plain
 from rebalancer.core.targets import BandPolicy, Limits, Schedule, Targets
 from rebalancer.errors import ConfigError, RebalancerError
-from rebalancer.targets_edit import PREVIOUS_SUFFIX, diff, replace_atomically, set_weights
-from rebalancer.targets_file import load_targets, parse_targets
-from rebalancer.toml_text import decode, read_bytes
+from rebalancer.targets.edit import PREVIOUS_SUFFIX, diff, replace_atomically, set_weights
+from rebalancer.targets.file import load_targets, parse_targets
+from rebalancer.targets.toml_text import decode, read_bytes
 
 if TYPE_CHECKING:
     from rebalancer.settings import Settings
@@ -181,7 +181,7 @@ def set_(
 @click.option("--discard", is_flag=True, help="Forget what was staged instead.")
 def confirm(*, yes: bool, no_preview: bool, discard: bool) -> int:
     """Put the weights in force that were staged on the page: shows the trades and the cost first."""
-    from rebalancer.staging import staged_in, unstage  # noqa: PLC0415
+    from rebalancer.targets.staging import staged_in, unstage  # noqa: PLC0415
 
     settings = load_settings()
     path, state = settings.paths.targets, settings.paths.state

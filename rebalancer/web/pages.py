@@ -25,7 +25,7 @@ from rebalancer.report.words import amount, money, percent, printable, signed_po
 from rebalancer.seams import Clock
 from rebalancer.service import requests
 from rebalancer.service.pause import PauseSwitch
-from rebalancer.targets_file import load_targets
+from rebalancer.targets.file import load_targets
 from rebalancer.web import reading
 from rebalancer.web.access import FORM_FIELD, Access
 from rebalancer.web.drift_bar import drift_bar

@@ -42,7 +42,7 @@ def preview(journal_path: Path, targets_path: Path, weights: Mapping[str, str]) 
     from rebalancer.journal.rows import Kind  # noqa: PLC0415
     from rebalancer.journal.store import Journal  # noqa: PLC0415
     from rebalancer.service.clock import SystemClock  # noqa: PLC0415
-    from rebalancer.targets_file import load_targets  # noqa: PLC0415
+    from rebalancer.targets.file import load_targets  # noqa: PLC0415
 
     targets = replace(load_targets(targets_path), weights={a: Decimal(w) for a, w in weights.items()})
     with Journal.open_to_read(journal_path, SystemClock()) as journal:

@@ -17,7 +17,7 @@ from rebalancer.core.targets import Targets
 from rebalancer.service.clock import SystemClock
 from rebalancer.service.gather import ThreadGather
 from rebalancer.service.observe import choose_account, observe
-from rebalancer.targets_file import load_targets
+from rebalancer.targets.file import load_targets
 from rebalancer.venues.htx.client import HtxVenue
 from rebalancer.venues.htx.sign import Credentials
 from rebalancer.venues.htx.transport import HttpTransport

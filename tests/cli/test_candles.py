@@ -20,7 +20,7 @@ from rebalancer.service.gather import ThreadGather
 from rebalancer.simulator.exchange import Exchange
 from rebalancer.simulator.market import Market
 from rebalancer.simulator.transport import InProcessTransport
-from rebalancer.targets_file import parse_targets
+from rebalancer.targets.file import parse_targets
 from rebalancer.venues.htx.client import HtxVenue
 from rebalancer.venues.htx.transport import HttpTransport
 from tests.support import FakeClock

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rebalancer.cli.exits import Exit
-from rebalancer.targets_file import load_targets, parse_targets
-from rebalancer.targets_new import new_text, shipped_text
+from rebalancer.targets.file import load_targets, parse_targets
+from rebalancer.targets.new import new_text, shipped_text
 from tests.cli.exchanges import exchange_with
 from tests.cli.typed import Typed, typed
 from tests.core.builders import d

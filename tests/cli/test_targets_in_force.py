@@ -11,8 +11,8 @@ import pytest
 from rebalancer.cli.serve import TargetsInForce
 from rebalancer.errors import ConfigError
 from rebalancer.settings import Settings
-from rebalancer.targets_edit import LastGood
-from tests.target_files import GOOD
+from rebalancer.targets.last_good import LastGood
+from tests.targets.files import GOOD
 
 LIVE = GOOD + "[limits]\nmax_notional_per_day = 5000\nmax_order_notional = 1000\n"
 NEW = LIVE.replace("60", "50").replace("14.5", "24.5")

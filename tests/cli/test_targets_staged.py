@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from rebalancer.cli.exits import Exit
-from rebalancer.staging import NAME, stage, staged_in
-from rebalancer.targets_file import load_targets
+from rebalancer.targets.file import load_targets
+from rebalancer.targets.staging import NAME, stage, staged_in
 from tests.cli.conftest import Owner
 from tests.cli.exchanges import EMBEDDED
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rebalancer.service.requests import Ask, Request, leave
-from rebalancer.staging import staged_in
+from rebalancer.targets.staging import staged_in
 from tests.e2e.processes import Home, document, rebalancer
 from tests.e2e.test_serve import exchange_options, line_with, serving
 from tests.simulator.loopback import running_exchange

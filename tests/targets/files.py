@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from rebalancer.errors import ConfigError
-from rebalancer.targets_file import parse_targets
+from rebalancer.targets.file import parse_targets
 
 GOOD = """version = 1
 quote = "USDT"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer import targets_edit
 from rebalancer.errors import ConfigError
-from rebalancer.targets_edit import LastGood
-from rebalancer.targets_file import load_targets, parse_bytes, parse_targets
-from tests.target_files import GOOD
+from rebalancer.targets import last_good
+from rebalancer.targets.file import load_targets, parse_bytes, parse_targets
+from rebalancer.targets.last_good import LastGood
+from tests.targets.files import GOOD
 
 NEW = GOOD.replace("60", "50").replace("14.5", "24.5")
 BAD = GOOD.replace("60", "61")
@@ -73,7 +73,7 @@ def test_what_is_kept_is_what_was_checked_even_when_the_file_changes_meanwhile(
         kept.path.write_text(BAD)
         return parse_bytes(raw, source)
 
-    monkeypatch.setattr(targets_edit, "parse_bytes", parse_while_edited)
+    monkeypatch.setattr(last_good, "parse_bytes", parse_while_edited)
     targets, problem = kept.store.load()
     assert (targets.weights["BTC"], problem, kept.copy.read_text()) == (60, "", GOOD)
 

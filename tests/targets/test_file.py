@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from rebalancer.core.targets import BandPolicy, BandRule, Limits, Route, Schedule
 from rebalancer.errors import ConfigError
-from rebalancer.targets_file import KEYS, TOP, load_targets, parse_bytes, parse_targets
-from rebalancer.toml_text import BYTES_MAX, LINE_MAX
-from tests.target_files import GOOD, UNTIMED, Written, problems, written
+from rebalancer.targets.file import KEYS, TOP, load_targets, parse_bytes, parse_targets
+from rebalancer.targets.toml_text import BYTES_MAX, LINE_MAX
+from tests.targets.files import GOOD, UNTIMED, Written, problems, written
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 WEIGHTS = GOOD[GOOD.index("[weights]") :]
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import os
-import tempfile
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,11 +13,11 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable, Table
 
 from rebalancer.core.money import HUNDRED, ZERO, plain
-from rebalancer.core.targets import Targets
+from rebalancer.durable import write_durably
 from rebalancer.errors import ConfigError
-from rebalancer.targets_check import ASSET, as_decimal, too_fine
-from rebalancer.targets_file import ZERO_HINT, load_targets, parse_bytes
-from rebalancer.toml_text import line_numbers, loads, read_bytes, show
+from rebalancer.targets.check import ASSET, as_decimal, too_fine
+from rebalancer.targets.file import ZERO_HINT
+from rebalancer.targets.toml_text import line_numbers, loads, show
 
 PREVIOUS_SUFFIX = ".previous"
 
@@ -158,72 +155,9 @@ def replace_atomically(path: Path, text: str) -> Path:
     return previous
 
 
-def write_durably(path: Path, content: bytes, mode: int, *, owner: tuple[int, int] | None = None) -> None:
-    """Replace a file by a whole new one that survives the loss of power; its owner is kept where we may."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            if owner is not None:
-                with suppress(PermissionError):  # only root gives files away; root must, or the service cannot read it
-                    os.fchown(file.fileno(), *owner)
-            os.fchmod(file.fileno(), mode)  # after the owner: a new owner clears bits
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def diff(before: str, after: str, source: str, against: str) -> str:
     """Return a unified diff, empty when nothing changed."""
     lines = difflib.unified_diff(
         before.splitlines(keepends=True), after.splitlines(keepends=True), fromfile=against, tofile=source
     )
     return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
-
-
-class LastGood:
-    """The last version of the file that was in order, in memory and on disk, for when the file is not."""
-
-    def __init__(self, path: Path, state: Path) -> None:
-        self._path = path
-        self._kept = state / "targets.last-good.toml"
-        self._last: Targets | None = None
-
-    def load(self) -> tuple[Targets, str]:
-        """Return the targets and an empty text, or the last good ones and what is wrong with the file.
-
-        Raises ConfigError when the file is bad and no good version is known.
-        """
-        try:
-            # Read once: what is checked is what is kept, whatever happens to the file meanwhile.
-            raw = read_bytes(self._path)
-            targets = parse_bytes(raw, str(self._path))
-        except ConfigError as exc:
-            last = self._last or self._of_disk()
-            if last is None:
-                raise
-            return last, str(exc)
-        self._last = targets
-        self._keep(raw)
-        return targets, ""
-
-    def _of_disk(self) -> Targets | None:
-        try:
-            return load_targets(self._kept)
-        except ConfigError:
-            return None  # missing or damaged: the problem to tell is the file's own
-
-    def _keep(self, raw: bytes) -> None:
-        with suppress(OSError):  # a copy that cannot be kept is no reason to stop; the journal speaks of a full disk
-            if self._kept.exists() and self._kept.read_bytes() == raw:
-                return
-            self._kept.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(self._kept, raw, 0o640)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from rebalancer.core.money import plain
 from rebalancer.errors import ConfigError
-from rebalancer.targets_edit import diff, replace_atomically, set_weights
-from rebalancer.targets_file import parse_targets
+from rebalancer.targets.edit import diff, replace_atomically, set_weights
+from rebalancer.targets.file import parse_targets
 from tests.service.wire import Crash
-from tests.target_files import COINS, GOOD, UNTIMED, Written, splits, written
+from tests.targets.files import COINS, GOOD, UNTIMED, Written, splits, written
 
 NEW = GOOD.replace("60", "50").replace("14.5", "24.5")
 
@@ -94,7 +94,7 @@ def test_an_exit_that_is_not_written_as_a_section_is_left_to_the_owner(layout: s
 
 
 def test_an_edit_that_changes_nothing_changes_nothing() -> None:
-    text = (Path(__file__).parent.parent / "targets.toml").read_bytes().decode()
+    text = (Path(__file__).parents[2] / "targets.toml").read_bytes().decode()
     assert set_weights(text, {}, (), "f") == text
     assert diff(text, text, "now", "before") == ""
 

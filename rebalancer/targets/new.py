@@ -10,8 +10,8 @@ from pathlib import Path
 import tomlkit
 
 from rebalancer.core.money import plain
-from rebalancer.targets_edit import set_weights
-from rebalancer.toml_text import loads
+from rebalancer.targets.edit import set_weights
+from rebalancer.targets.toml_text import loads
 
 NAME = "targets.toml"
 
@@ -19,7 +19,7 @@ NAME = "targets.toml"
 def shipped_text() -> str:
     """Return the file that the project ships; a wheel carries it, a checkout has it at its top."""
     carried = files("rebalancer") / NAME
-    place = carried if carried.is_file() else Path(__file__).parents[1] / NAME
+    place = carried if carried.is_file() else Path(__file__).parents[2] / NAME
     return place.read_text(encoding="utf-8")
 
 

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from rebalancer.core.money import ZERO, plain
-from rebalancer.targets_check import ASSET, Check, as_decimal, near, too_fine
-from rebalancer.toml_text import show
+from rebalancer.targets.check import ASSET, Check, as_decimal, near, too_fine
+from rebalancer.targets.toml_text import show
 
 BAND_MIN, BAND_MAX = Decimal("0.1"), Decimal(50)  # points
 AMOUNT_MAX = Decimal(10) ** 15

@@ -27,9 +27,9 @@ from rebalancer.core.targets import (
     Targets,
 )
 from rebalancer.errors import ConfigError
-from rebalancer.targets_check import ASSET, Check, as_decimal, near, too_fine, unknown_key
-from rebalancer.targets_coins import BAND_MAX, BAND_MIN, amounts_of, coins_to_leave, is_leaving, per_coin_bands
-from rebalancer.toml_text import decode, line_numbers, loads, read_bytes, show
+from rebalancer.targets.check import ASSET, Check, as_decimal, near, too_fine, unknown_key
+from rebalancer.targets.coins import BAND_MAX, BAND_MIN, amounts_of, coins_to_leave, is_leaving, per_coin_bands
+from rebalancer.targets.toml_text import decode, line_numbers, loads, read_bytes, show
 
 VERSION = 1
 QUOTE_MIN = Decimal(2)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from rebalancer.toml_text import printable, show
+from rebalancer.targets.toml_text import printable, show
 
 ASSET = re.compile(r"[A-Z0-9]{1,20}")
 PLACES_MAX = 18  # decimals; sums of such percents stay exact, and no number is a screenful of zeros

@@ -12,8 +12,8 @@ from typing import Any
 
 from rebalancer.core.canonical import moment_text, parse_moment
 from rebalancer.core.money import parse_decimal, plain
+from rebalancer.durable import write_durably
 from rebalancer.errors import ConfigError
-from rebalancer.targets_edit import write_durably
 
 NAME = "targets.staged.json"
 
