@@ -31,7 +31,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.venues.base",
     ),
     "rebalancer.backtest": ("rebalancer.backtest", "rebalancer.core", "rebalancer.errors"),
-    "rebalancer.report": ("rebalancer.report", "rebalancer.core", "rebalancer.journal.queries", "rebalancer.backtest"),
+    "rebalancer.report": (
+        "rebalancer.report",
+        "rebalancer.core",
+        "rebalancer.journal.queries",
+        "rebalancer.journal.trades",
+        "rebalancer.backtest",
+    ),
     "rebalancer.alerts": (
         "rebalancer.alerts",
         "rebalancer.core",

@@ -4,41 +4,112 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rebalancer.cli.context import journal_to_read, load_settings
-from rebalancer.cli.terminal import echo_document, heading, lines_of
-from rebalancer.journal.queries import RunView, recent_runs
+from rebalancer.cli.context import journal_to_read, load_settings, note
+from rebalancer.cli.plan import write_report
+from rebalancer.cli.tax import TAX, tax_table
+from rebalancer.cli.terminal import document_text, heading, lines_of
+from rebalancer.journal.queries import RunView, recent_runs, runs_between
 from rebalancer.report.words import amount, money
 from rebalancer.service.clock import SystemClock
+
+if TYPE_CHECKING:
+    from rebalancer.journal.store import Journal
+    from rebalancer.settings import Settings
 
 COLUMNS = (
     "run_id", "started_at", "mode", "intent_seq", "symbol", "side", "amount", "state", "filled_quantity",
     "filled_quote", "fees", "client_order_id", "venue_order_id",
 )  # fmt: skip
+ORDERS = "orders"
+RUNS, RUNS_MAX = 20, 100_000
+Period = tuple[datetime | None, datetime | None]
+EPILOG = """\b
+Examples:
+  rebalancer history 5
+  rebalancer history 1000 --csv > orders.csv
+  rebalancer history --csv koinly --from 2025-01-01 --to 2025-12-31 --output 2025.csv
+"""
 
 
-@click.command(epilog="\b\nExamples:\n  rebalancer history 5\n  rebalancer history 1000 --csv > orders.csv")
-@click.argument("count", type=click.IntRange(1, 100_000), default=20)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--csv", "as_csv", is_flag=True, help="A line an order.")
-def command(*, count: int, as_json: bool, as_csv: bool) -> None:
-    """Show the last COUNT runs (20), newest first, with their orders."""
+@click.command(epilog=EPILOG)
+@click.argument("count", type=click.IntRange(1, RUNS_MAX), required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--csv", "table", type=click.Choice((ORDERS, *TAX)), is_flag=False, flag_value=ORDERS,
+              help="A line an order, or every trade as a tax program imports it.")  # fmt: skip
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day, UTC.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day, UTC, itself included.")
+@click.option("--account-currency", metavar="CODE",
+              help="Of your CoinTracking account: fills its two value columns.")  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead of stdout.")
+def command(
+    *,
+    count: int | None,
+    as_json: bool,
+    table: str | None,
+    first: datetime | None,
+    last: datetime | None,
+    account_currency: str | None,
+    output: Path | None,
+) -> None:
+    """Show the last COUNT runs (20), or those of some days, newest first, with their orders.
+
+    The tables for tax programs hold trades only: deposits, withdrawals and trades by hand come from the exchange.
+    Their moments are UTC, and the value is what was known when each trade was decided. CoinTracking's value columns
+    count your account's currency there, so they stay empty unless you name it and it is that of the quote coin.
+    """
+    period = _period(first, last)
+    _require_fitting(count, table, account_currency, as_json=as_json)
     settings = load_settings()
     with journal_to_read(settings.paths.journal(settings.venue_kind), SystemClock()) as journal:
-        runs = recent_runs(journal, count)
-        quote = journal.state.binding.quote if journal.state.binding else ""
+        if table in TAX:
+            shown = tax_table(settings, journal, table, period, account_currency)
+        else:
+            runs = runs_between(journal, *period, count) if any(period) else recent_runs(journal, count or RUNS)
+            shown = _told(settings, runs, _quote(journal), table, as_json=as_json)
+    if output is None:
+        click.echo(shown, nl=False)
+    else:
+        write_report(output, shown)
+        note(f"{heading(settings.mode, settings.venue_kind)}: the history is in {output}")
+
+
+def _period(first: datetime | None, last: datetime | None) -> Period:
+    """Return from when to before when, in UTC."""
+    if first is not None and last is not None and last < first:
+        raise click.UsageError(f"--to {last:%Y-%m-%d} is before --from {first:%Y-%m-%d}")
+    until = None if last is None else last.replace(tzinfo=UTC) + timedelta(days=1)
+    return None if first is None else first.replace(tzinfo=UTC), until
+
+
+def _require_fitting(count: int | None, table: str | None, account_currency: str | None, *, as_json: bool) -> None:
+    if as_json and table is not None:
+        raise click.UsageError("--json and --csv are two forms; ask for one")
+    if count is not None and table in TAX:
+        raise click.UsageError(f"COUNT counts runs; a table for {table} takes --from and --to")
+    if account_currency is not None and table != TAX[0]:
+        raise click.UsageError(f"--account-currency is for --csv {TAX[0]}")
+
+
+def _quote(journal: Journal) -> str:
+    return journal.state.binding.quote if journal.state.binding else ""
+
+
+def _told(settings: Settings, runs: list[RunView], quote: str, table: str | None, *, as_json: bool) -> str:
     if as_json:
         where = {"mode": settings.mode, "venue": settings.venue_kind}
-        echo_document({"schema": "rebalancer.history/1", **where, "runs": [run.document() for run in runs]})
-    elif as_csv:
-        click.echo(_csv(runs), nl=False)
-    else:
-        click.echo(heading(settings.mode, settings.venue_kind))
-        click.echo("\n".join(_lines(runs, quote)) or "no run yet; `rebalancer run` makes the first")
+        document = {"schema": "rebalancer.history/1", **where, "runs": [run.document() for run in runs]}
+        return document_text(document)
+    if table is not None:
+        return _csv(runs)
+    lines = _lines(runs, quote) or ["no run yet; `rebalancer run` makes the first"]
+    return "\n".join([heading(settings.mode, settings.venue_kind), *lines]) + "\n"
 
 
 def _lines(runs: list[RunView], quote: str) -> list[str]:

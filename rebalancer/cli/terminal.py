@@ -18,9 +18,14 @@ def heading(mode: str, venue: str) -> str:
     return f"{mode.upper()} on {venue}"
 
 
+def document_text(document: dict[str, Any]) -> str:
+    """Return the one JSON document of a verb, in ASCII: it survives every locale, and no terminal acts on it."""
+    return json.dumps(document, indent=2) + "\n"
+
+
 def echo_document(document: dict[str, Any]) -> None:
-    """Print the one JSON document of a verb, in ASCII: it survives every locale, and no terminal acts on it."""
-    click.echo(json.dumps(document, indent=2))
+    """Print the one JSON document of a verb."""
+    click.echo(document_text(document), nl=False)
 
 
 def lines_of(text: str, *, first: str = "", later: str = "") -> list[str]:

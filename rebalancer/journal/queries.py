@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from rebalancer.core.canonical import parse_moment
 from rebalancer.core.money import plain
 from rebalancer.journal.fold import fold
 from rebalancer.journal.rows import Kind, Row
@@ -40,6 +42,19 @@ class RunView:
 def recent_runs(journal: Journal, limit: int, *, before_seq: int | None = None) -> list[RunView]:
     """Return the newest runs, newest first, each with what became of its orders."""
     return [run_view(journal, row) for row in journal.newest(Kind.RUN, limit, before_seq=before_seq)]
+
+
+def runs_between(
+    journal: Journal, since: datetime | None, until: datetime | None, limit: int | None = None
+) -> list[RunView]:
+    """Return the runs that began from `since` to before `until`, newest first; with a limit the newest of them."""
+    begun = [row for row in journal.rows(kinds=(Kind.RUN,)) if _within(parse_moment(row.t_wall), since, until)]
+    kept = begun if limit is None else begun[-limit:]
+    return [run_view(journal, row) for row in reversed(kept)]
+
+
+def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or at >= since) and (until is None or at < until)
 
 
 def run_view(journal: Journal, started: Row) -> RunView:

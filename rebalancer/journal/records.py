@@ -149,9 +149,13 @@ def outcome(
     order: Order | None = None,
     venue_order_id: str = "",
     fees: Mapping[str, Decimal] | None = None,
+    filled_at: datetime | None = None,
     t_exch: datetime | None = None,
 ) -> Entry:
-    """Return the row that moves an intent after SENDING (or ends one that was never sent)."""
+    """Return the row that moves an intent after SENDING (or ends one that was never sent).
+
+    `filled_at` is when the last of it traded, `t_exch` when the exchange was asked.
+    """
     payload: dict[str, Any] = {"event": event}
     if text:
         payload["text"] = text
@@ -166,6 +170,8 @@ def outcome(
         payload["venue_order_id"] = venue_order_id
     if fees is not None:
         payload["fees"] = fees
+    if filled_at is not None:
+        payload["filled_at"] = filled_at
     return Entry(Kind.OUTCOME, payload, run_id, intent_seq, t_exch)
 
 
