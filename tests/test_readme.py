@@ -20,7 +20,8 @@ from rebalancer.cli.exits import MEANING
 from rebalancer.cli.main import VERBS
 from rebalancer.core.targets import BandPolicy, Limits, Schedule
 from rebalancer.settings import PREFIX, Settings
-from rebalancer.targets.file import KEYS, SECTIONS, TOP, load_targets, parse_targets
+from rebalancer.targets.file import load_targets, parse_targets
+from rebalancer.targets.keys import SETTINGS, TOP_KEYS, Number
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -99,8 +100,8 @@ def test_every_variable_of_the_environment_is_explained_and_no_other() -> None:
 
 
 def test_every_key_of_the_targets_file_is_explained_and_no_other() -> None:
-    known = {f"{part}.{key}" for part, keys in KEYS.items() for key in keys}
-    known |= {name for name in TOP if name not in SECTIONS}
+    known = {f"{part}.{key}" for part, keys in SETTINGS.items() for key in keys}
+    known |= set(TOP_KEYS)
     known |= {f"{name}.COIN" for name in ("weights", "codes", "exit", "keep", "external", "bands.per_coin")}
     known -= {"bands.per_coin"}
     named = {name for name in table("Settings") if not re.fullmatch(r"[A-Z_]+", name)}
@@ -126,6 +127,20 @@ def test_the_default_of_k_follows_the_rule_as_the_table_says(rule: str, k: Decim
     assert any(cells[1] == f"`{k}`" for cells in told)
 
 
+@pytest.mark.parametrize(
+    ("part", "key", "kind"),
+    [
+        (part, key, kind)
+        for part, keys in SETTINGS.items()
+        for key, kind in keys.items()
+        if isinstance(kind, Number) and key != "k"  # which has a range for each rule, on lines of its own
+    ],
+)
+def test_the_range_of_each_number_is_that_of_the_code(part: str, key: str, kind: Number) -> None:
+    high = f"{kind.high:f}".replace("1000000000", "10^9")
+    assert f"{kind.low:f} to {high}" in table("Settings")[f"{part}.{key}"][1]
+
+
 def test_every_exit_code_stands_with_its_meaning() -> None:
     cells = [cells for cells in rows(section("Exit codes")) if cells[0].startswith("`")]
     assert cells == [[f"`{int(code)}`", text] for code, text in MEANING.items()]
@@ -145,8 +160,8 @@ def test_the_shipped_file_shows_every_setting_at_its_default() -> None:
         if field.name not in optional:
             assert getattr(shipped.limits, field.name) == getattr(Limits(), field.name)
     data = tomllib.loads((ROOT / "targets.toml").read_text(encoding="utf-8"))
-    written = {f"{part}.{key}" for part in KEYS for key in data[part]}
-    assert written == {f"{part}.{key}" for part, keys in KEYS.items() for key in keys}
+    written = {f"{part}.{key}" for part in SETTINGS for key in data[part]}
+    assert written == {f"{part}.{key}" for part, keys in SETTINGS.items() for key in keys}
 
 
 @pytest.mark.parametrize("words", ["Run it", "Test it"])

@@ -10,8 +10,8 @@ import click
 from rebalancer.cli.manual import PROGRAM, SHELLS, completion, manual
 from rebalancer.cli.plan import write_report
 
-BOARD, PAGE = "grafana.json", f"{PROGRAM}.1"
-NAMES = (BOARD, PAGE, *(f"{PROGRAM}.{shell}" for shell in SHELLS))
+BOARD, PAGE, SCHEMA = "grafana.json", f"{PROGRAM}.1", "targets.schema.json"
+NAMES = (BOARD, SCHEMA, PAGE, *(f"{PROGRAM}.{shell}" for shell in SHELLS))
 
 
 @click.command(
@@ -23,7 +23,8 @@ NAMES = (BOARD, PAGE, *(f"{PROGRAM}.{shell}" for shell in SHELLS))
 def command(*, name: str | None, output: Path | None) -> None:
     """List the files that come with the program, or print one.
 
-    A board for the figures of REBALANCER_METRICS_PORT, the man page, and completions for bash, zsh and fish.
+    A board for the figures of REBALANCER_METRICS_PORT, the JSON Schema of targets.toml for editors, the man page, and
+    completions for bash, zsh and fish.
     """
     if name is None:
         click.echo("\n".join(NAMES))
@@ -41,6 +42,6 @@ def _text_of(name: str) -> str:
     if name == PAGE:
         assert isinstance(main, click.Group)
         return manual(main)
-    if name == BOARD:
+    if name in {BOARD, SCHEMA}:
         return (files("rebalancer") / "assets" / name).read_text(encoding="utf-8")
     return completion(name.rpartition(".")[2], main)

@@ -60,7 +60,7 @@ def command(*, folder: Path | None, quote: str) -> int:
         return Exit.DONE
     pair = _ask_key()
     found = _tried(settings, pair, quote.upper())
-    _write_targets(place, *_proposed(found, quote.upper()))
+    _write_targets(place, _proposed_text(*_proposed(found, quote.upper())))
     _write_key(place, pair)
     _write_environment(place, settings, found.account_id)
     _say_next(place, has_key=True)
@@ -75,7 +75,7 @@ def _without_key(place: Path) -> None:
     from rebalancer.targets.new import shipped_text  # noqa: PLC0415
 
     _tell("Then everything but `prices` is about the embedded exchange and its example account.")
-    _write(place / "targets.toml", shipped_text(), PUBLIC)
+    _write_targets(place, shipped_text())
     _write(place / "rebalancer.env", f"REBALANCER_TARGETS={place / 'targets.toml'}\n", PRIVATE)
     _say_next(place, has_key=False)
 
@@ -157,13 +157,21 @@ def _proposed(found: Found, quote: str) -> tuple[Mapping[str, Decimal], Mapping[
     return weights, limits
 
 
-def _write_targets(place: Path, weights: Mapping[str, Decimal], limits: Mapping[str, Decimal]) -> None:
+def _proposed_text(weights: Mapping[str, Decimal], limits: Mapping[str, Decimal]) -> str:
     from rebalancer.targets.file import parse_targets  # noqa: PLC0415
     from rebalancer.targets.new import new_text  # noqa: PLC0415
 
     text = new_text(weights, limits)
     parse_targets(text, "the proposal")
+    return text
+
+
+def _write_targets(place: Path, text: str) -> None:
+    """Write the targets, and beside them the schema by which an editor completes and checks them."""
+    from rebalancer.targets.schema import FILE_NAME, schema_text  # noqa: PLC0415
+
     _write(place / "targets.toml", text, PUBLIC)
+    _write(place / FILE_NAME, schema_text(), PUBLIC)
 
 
 def _write_key(place: Path, pair: tuple[str, str]) -> None:
@@ -192,10 +200,11 @@ def _write(path: Path, text: str, mode: int) -> None:
     """Write a file whole; one that is there is replaced only when told to."""
     from rebalancer.durable import write_durably  # noqa: PLC0415
 
-    if path.exists() and not click.confirm(f"{path} is there already. Replace it?", default=False):
-        click.echo(f"kept     {path}")
-        return
     try:
+        same = path.exists() and path.read_bytes() == text.encode()
+        if same or (path.exists() and not click.confirm(f"{path} is there already. Replace it?", default=False)):
+            click.echo(f"kept     {path}")
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, text.encode(), mode)
     except OSError as exc:

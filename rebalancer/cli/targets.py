@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from rebalancer.cli.context import load_settings
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.target_changes import confirm, set_, undo
+from rebalancer.cli.target_words import settings_of, shown, targets_document, text_of
 from rebalancer.cli.terminal import echo_document, heading
-from rebalancer.core.canonical import jsonable
-from rebalancer.core.money import parse_decimal, plain
-from rebalancer.core.targets import BandPolicy, Limits, Schedule, Targets
-from rebalancer.errors import ConfigError, RebalancerError
-from rebalancer.targets.edit import PREVIOUS_SUFFIX, diff, replace_atomically, set_weights
-from rebalancer.targets.file import load_targets, parse_targets
-from rebalancer.targets.toml_text import decode, read_bytes
-
-if TYPE_CHECKING:
-    from rebalancer.settings import Settings
-
+from rebalancer.core.money import plain
+from rebalancer.errors import ConfigError
+from rebalancer.targets.edit import PREVIOUS_SUFFIX, diff
+from rebalancer.targets.file import load_targets
 
 CHECK_SCHEMA = "rebalancer.targets-check/1"
 
@@ -40,47 +32,16 @@ def show(*, as_json: bool) -> None:
     path = settings.paths.targets
     targets = load_targets(path)
     if as_json:
-        echo_document(_document(path, targets))
+        echo_document(targets_document(path, targets))
         return
     click.echo(heading(settings.mode, settings.venue_kind))
     click.echo(f"{path} ({targets.digest[:12]})")
     for asset, weight in targets.weights.items():
         click.echo(f"  {asset:<8}{plain(weight):>8} %{'  cash' if asset == targets.quote else ''}")
-    for name, section in _settings(targets).items():
+    for name, section in settings_of(targets).items():
         click.echo(f"[{name}]")
         for key, value in section.items():
-            click.echo(f"  {key:<24}{_shown(value)}")
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} = {part}" for key, part in value.items()) or "-"
-    return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _settings(targets: Targets) -> dict[str, dict[str, Any]]:
-    sections: dict[str, Schedule | BandPolicy | Limits] = {
-        "schedule": targets.schedule,
-        "bands": targets.bands,
-        "limits": targets.limits,
-    }
-    made = {
-        name: {field.name: jsonable(getattr(section, field.name)) for field in fields(section)}
-        for name, section in sections.items()
-    }
-    coins = {
-        "codes": dict(targets.codes),
-        "exit": dict.fromkeys(targets.leaving, True),
-        "keep": jsonable(targets.kept),
-        "external": jsonable(targets.external),
-    }
-    return made | {name: section for name, section in coins.items() if section}
-
-
-def _document(path: Path, targets: Targets) -> dict[str, Any]:
-    weights = {asset: plain(weight) for asset, weight in targets.weights.items()}
-    head = {"schema": "rebalancer.targets/1", "file": str(path), "digest": targets.digest, "quote": targets.quote}
-    return {**head, "weights": weights, **_settings(targets)}
+            click.echo(f"  {key:<24}{shown(value)}")
 
 
 @command.command(short_help="Check a file: every problem, with its line.")
@@ -111,184 +72,27 @@ def diff_(*, against: Path | None) -> None:
     other = against or path.with_name(path.name + PREVIOUS_SUFFIX)
     if not other.exists():
         raise ConfigError(f"{other}: there is no version before this one; `targets set` keeps one")
-    shown = diff(_text_of(other), _text_of(path), str(path), str(other))
-    click.echo(shown or "no difference", nl=not shown)
+    changes = diff(text_of(other), text_of(path), str(path), str(other))
+    click.echo(changes or "no difference", nl=not changes)
 
 
-@command.command(
-    name="set",
-    short_help="Change weights; shows the trades and the cost first.",
-    epilog="\b\nExamples:\n  rebalancer targets set BTC=40 USDT=10\n  rebalancer targets set ETH=30 --leave SOL\n"
-    "  rebalancer targets set ETH=30 --exit SOL",
-)
-@click.argument("weights", nargs=-1, metavar="ASSET=PERCENT...")
-@click.option("--exit", "sell", multiple=True, metavar="ASSET", help="Take a coin out and sell it completely.")
-@click.option("--leave", multiple=True, metavar="ASSET", help="Take a coin out of the targets and leave it alone.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; needs --yes.")
-def set_(
-    *,
-    weights: tuple[str, ...],
-    sell: tuple[str, ...],
-    leave: tuple[str, ...],
-    yes: bool,
-    no_preview: bool,
-    as_json: bool,
-) -> int:
-    """Change weights: shows the trades and the cost first, keeps comments, order and the version before.
+@command.command(short_help="Print the JSON Schema of the file, for editors.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead of stdout.")
+def schema(*, output: Path | None) -> None:
+    """Print the JSON Schema of targets.toml, by which an editor completes and checks it.
 
-    A weight of 0 is a question: sell the coin completely (--exit), or leave it alone (--leave)?
+    Named in the first line of the file, as in `#:schema ./targets.schema.json`, it is found by Even Better TOML and by
+    every other editor that uses taplo.
     """
-    if not weights and not leave and not sell:
-        raise click.UsageError("name at least one ASSET=PERCENT, --exit ASSET or --leave ASSET")
-    if as_json and not yes:
-        raise click.UsageError("--json cannot ask; add --yes")
-    settings = load_settings()
-    path = settings.paths.targets
-    load_targets(path)  # a file with mistakes is mended by hand first
-    before = _text_of(path)
-    edit = _wished(weights, sell, leave, ask=not yes)
-    after = set_weights(before, edit.weights, edit.leave, str(path), sell=edit.sell)
-    targets = parse_targets(after, str(path))
-    changes = diff(before, after, f"{path} (new)", f"{path} (now)")
-    if not as_json:
-        click.echo(heading(settings.mode, settings.venue_kind))
-    if not changes:
-        if as_json:
-            echo_document(_document(path, targets) | {"previous": None, "preview": None, "price_tag": None})
-        else:
-            click.echo("Nothing would change: these are the weights already.")
-        return Exit.DONE
-    preview = None if no_preview else _preview(settings, targets, quiet=as_json)
-    if not as_json:
-        click.echo(changes, nl=False)
-        click.echo(preview["text"] if preview else "", nl=False)
-    if not yes:
-        click.confirm("Change the targets?", abort=True)
-    previous = replace_atomically(path, after)
-    if as_json:
-        seen = {"preview": preview and preview["plan"], "price_tag": preview and preview["tag"]}
-        echo_document(_document(path, targets) | {"previous": str(previous)} | seen)
+    from rebalancer.cli.plan import write_report  # noqa: PLC0415
+    from rebalancer.targets.schema import schema_text  # noqa: PLC0415
+
+    if output is None:
+        click.echo(schema_text(), nl=False)
     else:
-        click.echo(f"Changed; the next cycle uses it. The version before is kept:\n{previous}")
-    return Exit.DONE
+        write_report(output, schema_text())
+        click.echo(f"written  {output}")
 
 
-@command.command(short_help="Put in force what was staged on the page; shows the trades first.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
-@click.option("--discard", is_flag=True, help="Forget what was staged instead.")
-def confirm(*, yes: bool, no_preview: bool, discard: bool) -> int:
-    """Put the weights in force that were staged on the page: shows the trades and the cost first."""
-    from rebalancer.targets.staging import staged_in, unstage  # noqa: PLC0415
-
-    settings = load_settings()
-    path, state = settings.paths.targets, settings.paths.state
-    staged = staged_in(state)
-    if staged is None:
-        raise ConfigError("nothing is staged; the page does that, in its view of the targets")
-    if discard:
-        unstage(state)
-        click.echo("Forgotten; the targets stay as they are.")
-        return Exit.DONE
-    current = load_targets(path)
-    if staged.based_on != current.digest:
-        raise ConfigError(f"{path}: was changed after this was staged; stage again, or `targets confirm --discard`")
-    leave = [asset for asset in current.weights if asset not in staged.weights]
-    after = set_weights(_text_of(path), staged.weights, leave, str(path))
-    _put_in_force(settings, path, after, yes=yes, no_preview=no_preview)
-    unstage(state)
-    return Exit.DONE
-
-
-@command.command(short_help="Go back to the version before; shows the trades first.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
-def undo(*, yes: bool, no_preview: bool) -> int:
-    """Go back to the version before the last change; a second undo goes forth again."""
-    settings = load_settings()
-    path = settings.paths.targets
-    before = path.with_name(path.name + PREVIOUS_SUFFIX)
-    if not before.exists():
-        raise ConfigError(f"{before}: there is no version before this one; `targets set` keeps one")
-    _put_in_force(settings, path, _text_of(before), yes=yes, no_preview=no_preview)
-    return Exit.DONE
-
-
-def _put_in_force(settings: Settings, path: Path, after: str, *, yes: bool, no_preview: bool) -> None:
-    """Replace the file by a text that is in order, once its owner saw what that means."""
-    targets = parse_targets(after, str(path))
-    changes = diff(_text_of(path), after, f"{path} (new)", f"{path} (now)")
-    click.echo(heading(settings.mode, settings.venue_kind))
-    if not changes:
-        click.echo("Nothing would change.")
-        return
-    preview = None if no_preview else _preview(settings, targets, quiet=False)
-    click.echo(changes, nl=False)
-    click.echo(preview["text"] if preview else "", nl=False)
-    if not yes:
-        click.confirm("Change the targets?", abort=True)
-    previous = replace_atomically(path, after)
-    click.echo(f"Changed; the next cycle uses it. The version before is kept:\n{previous}")
-
-
-def _text_of(path: Path) -> str:
-    """Return a file's text with its own line ends, which an edit must keep."""
-    return decode(read_bytes(path), str(path))
-
-
-@dataclass(frozen=True, slots=True)
-class _Edit:
-    """What the owner wants changed: weights, coins to sell completely and coins to leave alone."""
-
-    weights: dict[str, Decimal]
-    sell: list[str]
-    leave: list[str]
-
-
-def _wished(weights: tuple[str, ...], sell: tuple[str, ...], leave: tuple[str, ...], *, ask: bool) -> _Edit:
-    """Return the edit; what a weight of 0 means is asked, or a UsageError where nobody can be asked."""
-    made = _Edit(_changes(weights), [asset.upper() for asset in sell], [asset.upper() for asset in leave])
-    for asset in [asset for asset, percent in made.weights.items() if percent == 0]:
-        del made.weights[asset]
-        if asset in made.sell or asset in made.leave:
-            continue
-        if not ask:
-            raise click.UsageError(f"{asset}=0: say `--exit {asset}` to sell it completely, or `--leave {asset}`")
-        question = f"{asset}=0: sell it completely, or leave it alone?"
-        word = click.prompt(question, type=click.Choice(["sell", "leave"]))
-        (made.sell if word == "sell" else made.leave).append(asset)
-    both = set(made.sell) & set(made.leave)
-    if both:
-        raise click.UsageError(f"{', '.join(sorted(both))}: to be sold and left alone; choose one")
-    return made
-
-
-def _changes(weights: tuple[str, ...]) -> dict[str, Decimal]:
-    made: dict[str, Decimal] = {}
-    for part in weights:
-        asset, separator, figure = part.partition("=")
-        try:
-            percent = parse_decimal(figure)
-        except ValueError:
-            raise click.BadParameter(f"{part!r} is not ASSET=PERCENT; write for example BTC=40") from None
-        if not separator or not asset or asset.upper() in made:
-            raise click.BadParameter(f"{part!r}: each asset once, as ASSET=PERCENT")
-        made[asset.upper()] = percent
-    return made
-
-
-def _preview(settings: Settings, targets: Targets, *, quiet: bool) -> dict[str, Any] | None:
-    """Return the plan that the new targets would cause; without the exchange, say so and go on."""
-    from rebalancer.cli.plan import make_dry_plan, render, tag_lines  # noqa: PLC0415
-    from rebalancer.core.plan_json import plan_document  # noqa: PLC0415
-
-    try:
-        plan, header, tag = make_dry_plan(settings, targets, changed=True)
-    except RebalancerError as exc:
-        if not quiet:
-            click.echo(f"! no preview of the trades: {exc}", err=True)
-        return None
-    text = "\n" + render(plan, header, "text", colour=False) + tag_lines(tag) + "\n"
-    return {"plan": plan_document(plan, header), "tag": tag and tag.document(), "text": text}
+for change in (set_, confirm, undo):
+    command.add_command(change)

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from rebalancer.targets.keys import SETTINGS, Number, Word
 from rebalancer.targets.toml_text import printable, show
 
-ASSET = re.compile(r"[A-Z0-9]{1,20}")
 PLACES_MAX = 18  # decimals; sums of such percents stay exact, and no number is a screenful of zeros
-NOT_YET = "not yet supported; take it out"
 
 
 @dataclass
 class Check:
-    """One file being read: its data, where its keys stand, which it may have, and what is wrong with it."""
+    """One file being read: its data, where its keys stand, and what is wrong with it."""
 
     data: Mapping[str, Any]
     lines: Mapping[tuple[str, ...], int]
-    keys: Mapping[str, tuple[str, ...]]
     problems: list[tuple[int, str]] = field(default_factory=list)
 
     def wrong(self, path: tuple[str, ...], text: str) -> None:
@@ -37,55 +34,47 @@ class Check:
             self.wrong((name,), f"should be a section [{name}]")
             return {}
         for key in value:
-            if name in self.keys and key not in self.keys[name]:
-                self.wrong((name, key), unknown_key(key, self.keys[name]))
+            if name in SETTINGS and key not in SETTINGS[name]:
+                self.wrong((name, key), unknown_key(key, SETTINGS[name]))
         return value
 
     def _given(self, section: str, key: str) -> Any:
         table = self.data.get(section)
         return table.get(key) if isinstance(table, dict) else None
 
-    def number(
-        self,
-        section: str,
-        key: str,
-        default: Decimal | None,
-        low: Decimal | int,
-        high: Decimal | int,
-        unit: str,
-        *,
-        whole: bool = False,
-    ) -> Any:
-        """Return a bare number within its range; the default when absent or wrong."""
+    def number(self, section: str, key: str, wanted: Number | None = None) -> Any:
+        """Return a bare number within its range; the default when absent or wrong. `wanted` by default of the table."""
+        kind = wanted or SETTINGS[section][key]
+        assert isinstance(kind, Number), (section, key)
         raw = self._given(section, key)
         if raw is None:
-            return default
+            return kind.default
         value = as_decimal(raw)
         if value is None:
-            problem = f"{show(raw)} should be a bare number, {low} to {high} {unit}"
-        elif not low <= value <= high:
-            problem = f"{show(raw)} is outside {low} to {high} {unit}"
-        elif whole and value != value.to_integral_value():
-            problem = f"{show(raw)} should be a whole number of {unit}"
+            problem = f"{show(raw)} should be a bare number, {kind.low} to {kind.high} {kind.unit}"
+        elif not kind.low <= value <= kind.high:
+            problem = f"{show(raw)} is outside {kind.low} to {kind.high} {kind.unit}"
+        elif kind.whole and value != value.to_integral_value():
+            problem = f"{show(raw)} should be a whole number of {kind.unit}"
         else:
             problem = too_fine(value)
         if problem:
             self.wrong((section, key), problem)
-            return default
+            return kind.default
         return value
 
-    def word(self, section: str, key: str, default: str, allowed: Mapping[str, bool]) -> str:
-        """Return one of some words; those mapped to False are known and not built yet."""
+    def word(self, section: str, key: str) -> str:
+        """Return one of the words that the key may have; its default when absent or wrong."""
+        kind = SETTINGS[section][key]
+        assert isinstance(kind, Word), (section, key)
         value = self._given(section, key)
         if value is None:
-            return default
-        if not isinstance(value, str) or value not in allowed:
-            self.wrong((section, key), f"{show(value)} should be one of {', '.join(allowed)}{near(value, allowed)}")
-        elif not allowed[value]:
-            self.wrong((section, key), f"{show(value)} is {NOT_YET}")
-        else:
-            return value
-        return default
+            return kind.default
+        if not isinstance(value, str) or value not in kind.allowed:
+            words = f"{', '.join(kind.allowed)}{near(value, kind.allowed)}"
+            self.wrong((section, key), f"{show(value)} should be one of {words}")
+            return kind.default
+        return value
 
 
 def as_decimal(value: object) -> Decimal | None:

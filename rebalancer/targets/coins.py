@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from decimal import Decimal
 
 from rebalancer.core.money import ZERO, plain
-from rebalancer.targets.check import ASSET, Check, as_decimal, near, too_fine
+from rebalancer.targets.check import Check, as_decimal, near, too_fine
+from rebalancer.targets.keys import ASSET, COIN_BAND, KEPT
 from rebalancer.targets.toml_text import show
-
-BAND_MIN, BAND_MAX = Decimal("0.1"), Decimal(50)  # points
-AMOUNT_MAX = Decimal(10) ** 15
 
 
 def is_leaving(check: Check, asset: str) -> bool:
@@ -50,7 +49,7 @@ def amounts_of(check: Check, section: str, known: Collection[str]) -> dict[str, 
             more = ": a coin that is not listed is never touched" if section == "keep" else ""
             check.wrong((section, asset), f"is not in {listed}{near(asset, known)}{more}; take it out")
             continue
-        amount = check.number(section, asset, None, ZERO, AMOUNT_MAX, f"of {asset}")
+        amount = check.number(section, asset, replace(KEPT, unit=f"of {asset}"))
         if amount == ZERO:
             check.wrong((section, asset), "0 says nothing; take the line out")
         elif amount is not None:
@@ -70,8 +69,9 @@ def per_coin_bands(check: Check, table: object) -> dict[str, Decimal]:
         path, value = ("bands", "per_coin", asset), as_decimal(raw)
         if not known.get(asset):
             check.wrong(path, f"is not in [weights]{near(asset, known)}")
-        elif value is None or not BAND_MIN <= value <= BAND_MAX:
-            check.wrong(path, f"{show(raw)} should be a bare number, {BAND_MIN} to {BAND_MAX} points")
+        elif value is None or not COIN_BAND.low <= value <= COIN_BAND.high:
+            text = f"{show(raw)} should be a bare number, {COIN_BAND.low} to {COIN_BAND.high} {COIN_BAND.unit}"
+            check.wrong(path, text)
         elif fine := too_fine(value):
             check.wrong(path, fine)
         else:

@@ -15,8 +15,9 @@ from tomlkit.items import InlineTable, Table
 from rebalancer.core.money import HUNDRED, ZERO, plain
 from rebalancer.durable import write_durably
 from rebalancer.errors import ConfigError
-from rebalancer.targets.check import ASSET, as_decimal, too_fine
+from rebalancer.targets.check import as_decimal, too_fine
 from rebalancer.targets.file import ZERO_HINT
+from rebalancer.targets.keys import ASSET
 from rebalancer.targets.toml_text import line_numbers, loads, show
 
 PREVIOUS_SUFFIX = ".previous"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,6 @@ from cronsim import CronSim, CronSimError
 from rebalancer.core.canonical import canonical
 from rebalancer.core.money import HUNDRED, ZERO, plain
 from rebalancer.core.targets import (
-    COOLDOWN_MAX_H,
     BandPolicy,
     BandRule,
     Limits,
@@ -27,25 +26,22 @@ from rebalancer.core.targets import (
     Targets,
 )
 from rebalancer.errors import ConfigError
-from rebalancer.targets.check import ASSET, Check, as_decimal, near, too_fine, unknown_key
-from rebalancer.targets.coins import BAND_MAX, BAND_MIN, amounts_of, coins_to_leave, is_leaving, per_coin_bands
+from rebalancer.targets.check import Check, as_decimal, near, too_fine, unknown_key
+from rebalancer.targets.coins import amounts_of, coins_to_leave, is_leaving, per_coin_bands
+from rebalancer.targets.keys import (
+    ASSET,
+    CODE,
+    CRON_FIELDS,
+    IOC_SLIPPAGE_MAX_BPS,
+    K_BY_RULE,
+    QUOTE_MIN,
+    SETTINGS,
+    TOP,
+    VERSION,
+    WEIGHT,
+)
 from rebalancer.targets.toml_text import decode, line_numbers, loads, read_bytes, show
 
-VERSION = 1
-QUOTE_MIN = Decimal(2)
-SECTIONS = ("weights", "schedule", "bands", "limits", "orders", "exit", "keep", "external", "codes")
-TOP = ("version", "quote", *SECTIONS)
-KEYS: dict[str, tuple[str, ...]] = {
-    "schedule": ("cron", "timezone", "jitter_s"),
-    "bands": ("rule", "k", "floor", "cap", "destination", "per_coin"),
-    "limits": (
-        "max_turnover_per_cycle", "max_turnover_per_day", "max_notional_per_day", "max_order_notional",
-        "max_orders_per_day", "max_slippage_bps", "cooldown_h",
-    ),
-    "orders": ("order_type", "route"),
-}  # fmt: skip
-# HTX takes limit prices within 10 % of the last trade, and our mid may lie 1 % from that.
-IOC_SLIPPAGE_MAX_BPS = 800
 ZERO_HINT = (
     "a weight of 0 is refused: sell the coin completely with COIN = true in [exit], or take the line out to leave it "
     "alone"
@@ -64,7 +60,7 @@ def parse_bytes(raw: bytes, source: str) -> Targets:
 
 def parse_targets(text: str, source: str) -> Targets:
     """Return checked targets; ConfigError with a line for each problem."""
-    check = Check(loads(text, source), line_numbers(text), KEYS)
+    check = Check(loads(text, source), line_numbers(text))
     made = _parse(check)
     if check.problems or made is None:
         shown = sorted(set(check.problems))
@@ -118,8 +114,8 @@ def _weights(check: Check) -> dict[str, Decimal]:
             check.wrong(("weights", asset), f"{show(raw)} should be a bare number of percent{hint}")
         elif value == ZERO:
             check.wrong(("weights", asset), ZERO_HINT)
-        elif not ZERO < value <= HUNDRED:
-            check.wrong(("weights", asset), f"{show(raw)} is outside 0 to 100 percent")
+        elif not WEIGHT.low < value <= WEIGHT.high:
+            check.wrong(("weights", asset), f"{show(raw)} is outside {WEIGHT.low} to {WEIGHT.high} {WEIGHT.unit}")
         elif fine := too_fine(value):
             check.wrong(("weights", asset), fine)
         else:
@@ -164,7 +160,7 @@ def _codes(check: Check) -> dict[str, str]:
     table = check.table("codes")
     made: dict[str, str] = {}
     for asset, code in table.items():
-        if not isinstance(code, str) or not re.fullmatch(r"[a-z0-9]{1,20}", code):
+        if not isinstance(code, str) or not CODE.fullmatch(code):
             check.wrong(("codes", asset), f'{show(code)} should be HTX\'s code in small letters, such as "sonic"')
         elif asset not in listed:
             check.wrong(("codes", asset), f"is not in [weights] or [exit]{near(asset, listed)}")
@@ -186,12 +182,11 @@ def _schedule(check: Check) -> Schedule:
     if problem:
         check.wrong(("schedule", "cron"), f'{show(cron)} {problem}; write five fields such as "7 * * * *"')
         cron = default.cron
-    jitter = check.number("schedule", "jitter_s", Decimal(default.jitter_s), 0, 3600, "seconds", whole=True)
-    return Schedule(cron, zone, int(jitter))
+    return Schedule(cron, zone, int(check.number("schedule", "jitter_s")))
 
 
 def _cron_problem(cron: object) -> str:
-    if not isinstance(cron, str) or len(cron.split()) != 5:  # noqa: PLR2004  # minute hour day month weekday
+    if not isinstance(cron, str) or len(cron.split()) != CRON_FIELDS:
         return "is not a cron expression of five fields"
     try:
         next(CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)))
@@ -211,31 +206,19 @@ def _is_zone(name: str) -> bool:
 
 
 def _bands(check: Check) -> BandPolicy:
-    default = BandPolicy()
     table = check.table("bands")
     per_coin = per_coin_bands(check, table.get("per_coin", {}))
-    rule = BandRule(check.word("bands", "rule", default.rule.value, {each.value: True for each in BandRule}))
-    ranges = {
-        BandRule.THEORY: (Decimal("0.01"), Decimal(1), "for rule theory"),
-        BandRule.RELATIVE: (Decimal(1), Decimal(100), "percent of the target for rule relative"),
-        BandRule.CLAMP: (Decimal(1), Decimal(100), "percent of the target for rule clamp"),
-        BandRule.ABSOLUTE: (Decimal("0.1"), Decimal(50), "points for rule absolute"),
-    }
-    defaults = {BandRule.THEORY: default.k, BandRule.ABSOLUTE: Decimal(5)}
-    low, high, unit = ranges[rule]
-    k = check.number("bands", "k", defaults.get(rule, Decimal(20)), low, high, unit)
-    floor = check.number("bands", "floor", default.floor, BAND_MIN, BAND_MAX, "points")
-    cap = check.number("bands", "cap", default.cap, BAND_MIN, BAND_MAX, "points")
+    rule = BandRule(check.word("bands", "rule"))
+    k = check.number("bands", "k", replace(K_BY_RULE[rule], unit=K_BY_RULE[rule].unit.format(rule)))
+    floor, cap = check.number("bands", "floor"), check.number("bands", "cap")
     if floor > cap:
         check.wrong(("bands", "floor"), f"floor {plain(floor)} is above cap {plain(cap)}")
-    destination = check.number("bands", "destination", default.destination, 0, 1, "(0 target, 1 edge of the band)")
-    return BandPolicy(rule, k, floor, cap, destination, per_coin)
+    return BandPolicy(rule, k, floor, cap, check.number("bands", "destination"), per_coin)
 
 
 def _orders(check: Check, limits: Limits) -> OrderPolicy:
     check.table("orders")
-    order_type = check.word("orders", "order_type", OrderType.MARKET, {each.value: True for each in OrderType})
-    route = check.word("orders", "route", Route.QUOTE, {each.value: True for each in Route})
+    order_type, route = check.word("orders", "order_type"), check.word("orders", "route")
     if order_type == OrderType.IOC and limits.max_slippage_bps > IOC_SLIPPAGE_MAX_BPS:
         text = f"{plain(limits.max_slippage_bps)} is above {IOC_SLIPPAGE_MAX_BPS} basis points, the most for"
         check.wrong(
@@ -248,26 +231,11 @@ def _orders(check: Check, limits: Limits) -> OrderPolicy:
 
 
 def _limits(check: Check) -> Limits:
-    default = Limits()
     check.table("limits")
-    number = check.number
-    percent = "percent of the portfolio"
-    cycle = number("limits", "max_turnover_per_cycle", default.max_turnover_per_cycle, Decimal("0.1"), 100, percent)
-    day = number("limits", "max_turnover_per_day", default.max_turnover_per_day, Decimal("0.1"), 1000, percent)
+    made = {key: check.number("limits", key) for key in SETTINGS["limits"]}
+    cycle, day = made["max_turnover_per_cycle"], made["max_turnover_per_day"]
     if cycle > day:
         check.wrong(
             ("limits", "max_turnover_per_cycle"), f"{plain(cycle)} is above max_turnover_per_day = {plain(day)}"
         )
-    orders = number(
-        "limits", "max_orders_per_day", Decimal(default.max_orders_per_day), 1, 10_000, "orders", whole=True
-    )
-    huge = Decimal(10) ** 9
-    return Limits(
-        max_turnover_per_cycle=cycle,
-        max_turnover_per_day=day,
-        max_notional_per_day=number("limits", "max_notional_per_day", None, 1, huge, "in the quote coin"),
-        max_order_notional=number("limits", "max_order_notional", None, 1, huge, "in the quote coin"),
-        max_orders_per_day=int(orders),
-        max_slippage_bps=number("limits", "max_slippage_bps", default.max_slippage_bps, 1, 1000, "basis points"),
-        cooldown_h=number("limits", "cooldown_h", default.cooldown_h, 0, COOLDOWN_MAX_H, "hours"),
-    )
+    return Limits(**{**made, "max_orders_per_day": int(made["max_orders_per_day"])})

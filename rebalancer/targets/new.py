@@ -11,16 +11,22 @@ import tomlkit
 
 from rebalancer.core.money import plain
 from rebalancer.targets.edit import set_weights
+from rebalancer.targets.schema import DIRECTIVE, FILE_NAME
 from rebalancer.targets.toml_text import loads
 
 NAME = "targets.toml"
 
 
 def shipped_text() -> str:
-    """Return the file that the project ships; a wheel carries it, a checkout has it at its top."""
+    """Return the file that the project ships, for a folder where its schema lies beside it.
+
+    A wheel carries it, a checkout has it at its top.
+    """
     carried = files("rebalancer") / NAME
     place = carried if carried.is_file() else Path(__file__).parents[2] / NAME
-    return place.read_text(encoding="utf-8")
+    head, _, rest = place.read_text(encoding="utf-8").partition("\n")
+    assert head.startswith(DIRECTIVE), head
+    return f"{DIRECTIVE}./{FILE_NAME}\n{rest}"
 
 
 def new_text(weights: Mapping[str, Decimal], limits: Mapping[str, Decimal]) -> str:

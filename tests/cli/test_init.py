@@ -9,6 +9,7 @@ import pytest
 from rebalancer.cli.exits import Exit
 from rebalancer.targets.file import load_targets, parse_targets
 from rebalancer.targets.new import new_text, shipped_text
+from rebalancer.targets.schema import schema_text
 from tests.cli.exchanges import exchange_with
 from tests.cli.typed import Typed, typed
 from tests.core.builders import d
@@ -16,7 +17,8 @@ from tests.e2e.processes import ACCESS_KEY, ACCOUNT, SECRET_KEY, environment, re
 
 HAS_KEY = "Do you have an API key"
 KEYS = [(HAS_KEY, "y"), ("Access key", ACCESS_KEY), ("Secret key", SECRET_KEY)]
-REPLACED = ["targets.toml", "rebalancer_htx_access_key", "rebalancer_htx_secret_key", "rebalancer.env"]
+# What a second run asks about: the schema, the key and the folders are the same.
+REPLACED = ["targets.toml"]
 
 
 def set_up(folder: Path, url: str, answers: list[tuple[str, str]]) -> Typed:
@@ -51,7 +53,9 @@ def test_secrets_are_for_nobody_else_and_nothing_else_holds_them(tmp_path: Path)
     for path in own.rglob("*"):
         if path.is_file():
             assert (path in secret) == bool({ACCESS_KEY, SECRET_KEY} & set(path.read_text().split())), path
-            assert path.stat().st_mode & 0o777 == (0o644 if path.name == "targets.toml" else 0o600), path
+            assert path.stat().st_mode & 0o777 == (
+                0o644 if path.name in {"targets.toml", "targets.schema.json"} else 0o600
+            ), path
 
 
 @pytest.mark.parametrize(
@@ -91,6 +95,7 @@ def test_without_a_key_the_example_is_written_and_points_to_the_embedded_exchang
     said = set_up(tmp_path, "http://127.0.0.1:9", [(HAS_KEY, "n")])
     assert said.code == Exit.DONE and "embedded exchange" in said.screen
     assert (tmp_path / "own" / "targets.toml").read_text() == shipped_text()
+    assert (tmp_path / "own" / "targets.schema.json").read_text() == schema_text()
 
 
 def test_a_proposal_keeps_every_comment_of_the_shipped_file() -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from rebalancer.cli.exits import Exit
+from rebalancer.targets.schema import schema_text
 from tests.cli.conftest import Owner
 
 
@@ -14,6 +15,7 @@ def test_show_names_every_setting_in_force(owner: Owner) -> None:
     shown = owner.say("targets", "show").out
     assert "BTC" in shown and "35 %" in shown and "max_slippage_bps" in shown and "cash" in shown
     document = json.loads(owner.say("targets", "show", "--json").out)
+    assert document["orders"] == {"order_type": "market", "route": "quote"} and "order_type" in shown
     assert document["weights"]["USDT"] == "15" and document["limits"]["max_order_notional"] == "1000"
 
 
@@ -25,7 +27,7 @@ def test_check_tells_every_problem_with_its_line(owner: Owner) -> None:
     )
     said = owner.say("targets", "check")
     assert said.code == Exit.CONFIG
-    assert "weights.BTC" in said.err and "did you mean bands" in said.err and ":8:" in said.err
+    assert "weights.BTC" in said.err and "did you mean bands" in said.err and ":9:" in said.err
     problems = json.loads(owner.say("targets", "check", "--json").out)["problems"]
     assert len(problems) >= 2
 
@@ -91,3 +93,10 @@ def test_changed_targets_are_served_at_the_next_run(owner: Owner) -> None:
     owner.say("targets", "set", "LINK=10", "BTC=30", "--yes", **live)
     document = json.loads(owner.say("run", "--live", "--json", **live).out)
     assert document["plan"]["trigger"] == "targets_changed"
+
+
+def test_the_schema_is_printed_or_written(owner: Owner) -> None:
+    assert json.loads(owner.say("targets", "schema").out)["$schema"].endswith("2020-12/schema")
+    assert owner.say("assets", "targets.schema.json").out == schema_text()
+    said = owner.say("targets", "schema", "--output", str(owner.folder / "mine.json"))
+    assert said.code == Exit.DONE and (owner.folder / "mine.json").read_text() == schema_text()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from rebalancer.core.targets import BandPolicy, BandRule, Limits, Route, Schedule
 from rebalancer.errors import ConfigError
-from rebalancer.targets.file import KEYS, TOP, load_targets, parse_bytes, parse_targets
+from rebalancer.targets.file import load_targets, parse_bytes, parse_targets
+from rebalancer.targets.keys import SETTINGS, TOP
 from rebalancer.targets.toml_text import BYTES_MAX, LINE_MAX
 from tests.targets.files import GOOD, UNTIMED, Written, problems, written
 
@@ -149,7 +150,7 @@ def test_what_is_decided_about_single_coins_is_read_with_every_digit() -> None:
 
 def test_every_setting_of_the_targets_can_be_written_in_the_file() -> None:
     for name, made in (("schedule", Schedule), ("bands", BandPolicy), ("limits", Limits)):
-        assert {field.name for field in fields(made)} <= set(KEYS[name])
+        assert {field.name for field in fields(made)} <= set(SETTINGS[name])
         assert name in TOP
 
 
@@ -243,7 +244,9 @@ VALUES = st.recursive(
     ),
     max_leaves=3,
 )
-NAMES = st.sampled_from([*TOP, *(key for keys in KEYS.values() for key in keys), "BTC", "USDT", "eth", '"a b"', "a.b"])
+NAMES = st.sampled_from(
+    [*TOP, *(key for keys in SETTINGS.values() for key in keys), "BTC", "USDT", "eth", '"a b"', "a.b"]
+)
 LINES = st.one_of(
     st.builds("{} = {}".format, NAMES, VALUES),
     st.builds("[{}]".format, NAMES),
