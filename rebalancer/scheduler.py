@@ -68,6 +68,7 @@ class Service:
     stop_requested: Callable[[], bool]
     say: Callable[[Note, str], None]
     obey: Callable[[], None] = lambda: None  # what was asked for from outside; looked at once a turn
+    turn_s: float = TURN_S
 
 
 class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
@@ -126,7 +127,7 @@ class SlotScheduler(BlockingScheduler):  # type: ignore[misc]
             if self._ending():
                 break
             self._turn()
-            service.clock.sleep(min(max(self._due_s(), 0.0), TURN_S))
+            service.clock.sleep(min(max(self._due_s(), 0.0), service.turn_s))
         service.notifier.stopping()
         if self.state != STATE_STOPPED:
             self.shutdown(wait=False)

@@ -143,6 +143,13 @@ def test_the_watchdog_is_fed_at_each_turn_and_no_turn_is_longer_than_said() -> N
     assert max(desk.clock.slept_s) <= TURN_S
 
 
+def test_turns_are_as_long_as_the_service_wants_them() -> None:
+    desk = Desk()
+    desk.rig.service = replace(desk.rig.service, turn_s=10 * TURN_S)
+    desk.rig.serve(hours=2)
+    assert desk.hours == [12, 13] and TURN_S < max(desk.clock.slept_s) <= 10 * TURN_S
+
+
 def test_a_turn_that_breaks_off_does_not_feed_the_watchdog() -> None:
     desk = Desk()
 

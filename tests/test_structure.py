@@ -113,7 +113,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rebalancer.core.wishes",
         "rebalancer.backtest",
     ),
-    "socket": ("rebalancer.sdnotify", "rebalancer.simulator.server"),
+    "socket": ("rebalancer.sdnotify", "rebalancer.simulator.server", "rebalancer.cli.page_thread"),
 }
 
 # What the core may take of the standard library: nothing that reads a clock, a file, a network or chance.

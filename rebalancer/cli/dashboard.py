@@ -33,7 +33,7 @@ def command(*, host: str, port: int, name: tuple[str, ...], tls_cert: Path | Non
     Needs pip install 'rebalancer[web]'. The token to log in with stands in the file web-token of the state directory.
     """
     settings = load_settings()
-    _require_extra()
+    require_web_extra()
     from rebalancer.web.access import Access, hosts_of, is_loopback, load_token  # noqa: PLC0415
 
     if (tls_cert is None) != (tls_key is None):
@@ -48,7 +48,8 @@ def command(*, host: str, port: int, name: tuple[str, ...], tls_cert: Path | Non
     _serve(settings, access, host, port, tls_cert, tls_key)
 
 
-def _require_extra() -> None:
+def require_web_extra() -> None:
+    """Raise ConfigError where the page's libraries are not installed."""
     if not all(find_spec(name) for name in ("starlette", "uvicorn")):
         raise ConfigError("the page needs its extra: pip install 'rebalancer[web]'")
 

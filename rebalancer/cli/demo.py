@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from rebalancer.cli.context import LIVE, account_of, connect, make_shell, open_journal
 from rebalancer.cli.exits import Exit
@@ -42,12 +43,33 @@ max_order_notional     = 2000
 """
 
 
-@click.command()
-def command() -> int:
+@click.command(epilog="\b\nExamples:\n  rebalancer demo\n  rebalancer demo --serve --days-a-minute 2")
+@click.option("--serve", is_flag=True, help="Weeks of hourly looks in minutes, beside the page, until stopped.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), show_default=True,
+              help="Of the page, with --serve; 0 picks a free one.")  # fmt: skip
+@click.option("--days-a-minute", default=14.0, type=click.FloatRange(0.01, 1000), show_default=True,
+              help="How quickly time passes with --serve.")  # fmt: skip
+@click.pass_context
+def command(ctx: click.Context, *, serve: bool, port: int, days_a_minute: float) -> int:
     """Show everything once: a drifted account, the dry-run report, the orders, the settled result.
 
-    Needs no key, no network and no files; nothing is left behind.
+    Needs no key, no network and no files; nothing is left behind. With --serve it goes on, hourly, as a service would,
+    while money comes and goes and an exchange has its moods; that needs pip install 'rebalancer[web]'.
     """
+    if serve:
+        from rebalancer.cli.demo_served import serve_demo  # noqa: PLC0415
+
+        serve_demo(TARGETS, port=port, days_a_minute=days_a_minute)
+        return Exit.DONE
+    given = [
+        name for name in ("port", "days_a_minute") if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        raise click.UsageError(f"--{given[0].replace('_', '-')} belongs to --serve")
+    return _once()
+
+
+def _once() -> int:
     from rebalancer.settings import Settings  # noqa: PLC0415
 
     targets = parse_targets(TARGETS, "demo")

@@ -100,7 +100,7 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
     from rebalancer.targets.last_good import LastGood  # noqa: PLC0415
 
     clock = SystemClock(settings.clock_rate)
-    stopping = _stop_on_signals(clock)
+    stopping = stop_on_signals(clock)
     live = mode == LIVE
     force = TargetsInForce(LastGood(settings.paths.targets, settings.paths.state), settings, live=live, say=log.warning)
     notifier = Notifier(os.environ, os.getpid())
@@ -131,7 +131,7 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
             schedule_id=SCHEDULE_ID,
             book=house.shell.journal,
             run_slot=lambda slot: _run_slot(house, force, slot, herald),
-            resolve=lambda: _resolve(house),
+            resolve=lambda: resolve_open(house),
             schedule=lambda: _schedule(force),
             clock=clock,
             rng=rng,
@@ -178,7 +178,7 @@ def _open_patiently(
     return None
 
 
-def _stop_on_signals(clock: SystemClock) -> Callable[[], bool]:
+def stop_on_signals(clock: SystemClock, *also: signal.Signals) -> Callable[[], bool]:
     """Turn SIGTERM and SIGINT into a wish to stop that wakes every sleeper; a leg under way is finished first."""
     asked: list[int] = []
 
@@ -186,7 +186,7 @@ def _stop_on_signals(clock: SystemClock) -> Callable[[], bool]:
         asked.append(number)
         clock.stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, *also):
         signal.signal(number, ask)
     return lambda: bool(asked)
 
@@ -217,7 +217,8 @@ def _cycle(house: House, force: TargetsInForce, slot: datetime) -> CycleResult:
     return house.cycle(targets, schedule_id=SCHEDULE_ID, slot=slot, settle_s=0)
 
 
-def _resolve(house: House) -> int:
+def resolve_open(house: House) -> int:
+    """Ask once about the orders that are open; return how many are left that asking may settle."""
     from rebalancer.core.orders import IntentState  # noqa: PLC0415
     from rebalancer.service.reconcile import resolve_once  # noqa: PLC0415
 

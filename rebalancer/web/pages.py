@@ -70,6 +70,8 @@ class Place:
     mode: str
     venue: str
     version: str
+    notice: str = ""  # stands on top of every view
+    refresh_s: int = 30  # between two looks of an open overview
 
 
 class Pages:
@@ -97,6 +99,8 @@ class Pages:
             "mode": self._mode,
             "venue": self._place.venue,
             "version": self._place.version,
+            "notice": self._place.notice,
+            "refresh_s": self._place.refresh_s,
             "form_field": FORM_FIELD,
             "form_token": self._access.form_token,
             "inside": True,

@@ -86,3 +86,15 @@ def test_it_runs_as_a_stranger_starts_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("DEMO on embedded") and not done.stderr
     assert not list(folder.iterdir()) and not list(home.iterdir())
+
+
+def test_without_the_extra_it_says_how_to_install_it(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rebalancer.cli.dashboard.find_spec", lambda _name: None)
+    said = owner.say("demo", "--serve")
+    assert said.code == Exit.CONFIG and "pip install 'rebalancer[web]'" in said.err and not said.out
+
+
+@pytest.mark.parametrize("words", [("--port", "8765"), ("--days-a-minute", "2")])
+def test_its_options_mean_nothing_without_serve(owner: Owner, words: tuple[str, ...]) -> None:
+    said = owner.say("demo", *words)
+    assert said.code == Exit.USAGE and f"{words[0]} belongs to --serve" in said.err

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from rebalancer.service.clock import SystemClock
+from rebalancer.service.clock import HurriedClock, SystemClock
 
 AN_HOUR_S = 3600.0
 PATIENCE_S = 30
@@ -52,17 +52,39 @@ def test_fast_clock_is_ahead_of_the_real_one_by_its_rate() -> None:
     assert fast.monotonic_s() > real.monotonic_s()
 
 
+def test_a_hurried_clock_hurries_while_it_waits_and_only_then() -> None:
+    real = SystemClock()
+    real_before = real.now()
+    clock = HurriedClock(1e6, ahead=-timedelta(weeks=4))
+    before, monotonic_before = clock.now(), clock.monotonic_s()
+    assert real_before - timedelta(weeks=4) <= before <= real.now() - timedelta(weeks=4)
+    for _ in range(24):
+        clock.sleep(AN_HOUR_S)
+    passed, monotonic_passed_s = clock.now() - before, clock.monotonic_s() - monotonic_before
+    really = real.now() - real_before
+    assert timedelta(days=1) <= passed <= timedelta(days=1) + really
+    assert 24 * AN_HOUR_S <= monotonic_passed_s <= 24 * AN_HOUR_S + really.total_seconds() + 1
+
+
+def test_a_hurried_sleeper_wakes_when_told_to_stop() -> None:
+    clock = HurriedClock(1.0)
+    clock.stop()
+    clock.sleep(AN_HOUR_S)
+
+
 @pytest.mark.parametrize("rate", [0.0, -1.0])
 def test_time_that_stands_still_or_runs_back_is_refused(rate: float) -> None:
     with pytest.raises(AssertionError):
         SystemClock(rate)
+    with pytest.raises(AssertionError):
+        HurriedClock(rate)
 
 
 def test_a_signal_that_stops_the_clock_while_its_own_thread_is_about_to_sleep_cannot_lock_it() -> None:
     """The handler runs in the sleeping thread, at any instruction of it, as many times as it takes to be sure."""
     script = (
         "import itertools, os, signal\n"
-        "from rebalancer.service.clock import SystemClock\n"
+        "from rebalancer.service.clock import HurriedClock, SystemClock\n"
         "clock = SystemClock()\n"
         "counted = itertools.count()\n"
         "signal.signal(signal.SIGALRM, lambda *_: (next(counted), clock.stop()))\n"

@@ -1,5 +1,13 @@
-// Two comforts; every view works without them.
+// Three comforts; every view works without them.
 "use strict";
+
+// A link may bring the token behind its `#`, which no browser sends anywhere: it is typed for the owner and forgotten.
+const token = document.getElementById("token");
+if (token && location.hash.startsWith("#token=")) {
+  token.value = location.hash.slice("#token=".length);
+  history.replaceState(null, "", location.pathname);
+  token.form.requestSubmit();
+}
 
 // The overview renews itself while it is looked at.
 const live = document.getElementById("live");
