@@ -24,6 +24,7 @@ VERBS: dict[str, str] = {
     "plan": "Dry-run report: what would be traded, and why.",
     "status": "What is: mode, last run, open questions, pause.",
     "history": "What was: runs and their orders.",
+    "report": "A recorded run again: its plan, and what became of it.",
     "bundle": "A support file without secrets: versions, settings, targets, last runs.",
     "targets": "Show, check, change or compare the target weights.",
     "backtest": "What the targets would have cost over price history.",

@@ -1,18 +1,20 @@
-"""A cycle's result as documents, for the terminal and for programs."""
+"""What became of a cycle, fresh or from the journal, as documents for the terminal and for programs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from rebalancer.core.plan import Plan
 from rebalancer.core.plan_json import PlanHeader, plan_document
+from rebalancer.journal.state import IntentRecord
 from rebalancer.report.result import OrderEnd, ends_document
 from rebalancer.service.cycle import CycleResult
 
 
-def ends_of(result: CycleResult) -> list[OrderEnd]:
-    """Return each leg with its outcome."""
-    assert result.plan is not None
-    records = {record.intent_seq: record for record in result.orders}
+def ends_of(plan: Plan, orders: Iterable[IntentRecord]) -> list[OrderEnd]:
+    """Return each leg that was journalled with its outcome."""
+    records = {record.intent_seq: record for record in orders}
     return [
         OrderEnd(
             leg=leg,
@@ -25,22 +27,27 @@ def ends_of(result: CycleResult) -> list[OrderEnd]:
             venue_order_id=records[leg.intent_seq].venue_order_id,
             text=records[leg.intent_seq].text,
         )
-        for leg in result.plan.legs
+        for leg in plan.legs
         if leg.intent_seq in records
     ]
 
 
-def result_document(result: CycleResult) -> dict[str, Any]:
+def run_document(header: PlanHeader, status: str, text: str, plan: Plan | None, ends: list[OrderEnd]) -> dict[str, Any]:
     """Return `rebalancer.run/1`: the plan and what became of it."""
-    header = PlanHeader(result.run_id, result.mode, result.venue)
-    plan = result.plan
     return {
         "schema": "rebalancer.run/1",
-        "cycle_id": result.run_id,
-        "mode": result.mode,
-        "venue": result.venue,
-        "status": result.status.value,
-        "text": result.text,
+        "cycle_id": header.cycle_id,
+        "mode": header.mode,
+        "venue": header.venue,
+        "status": status,
+        "text": text,
         "plan": None if plan is None else plan_document(plan, header),
-        "orders": [] if plan is None else ends_document(ends_of(result)),
+        "orders": ends_document(ends),
     }
+
+
+def result_document(result: CycleResult) -> dict[str, Any]:
+    """Return the document of a cycle that just ended."""
+    header = PlanHeader(result.run_id, result.mode, result.venue)
+    ends = [] if result.plan is None else ends_of(result.plan, result.orders)
+    return run_document(header, result.status.value, result.text, result.plan, ends)

@@ -15,6 +15,7 @@ from rebalancer.cli.terminal import echo_document, heading, lines_of, wants_colo
 from rebalancer.service.clock import SystemClock
 
 if TYPE_CHECKING:
+    from rebalancer.core.plan_json import PlanHeader
     from rebalancer.service.cycle import CycleResult
     from rebalancer.service.shell import Progress
 
@@ -105,13 +106,22 @@ def show(result: CycleResult, *, as_json: bool) -> None:
     if as_json:
         echo_document(result_document(result))
         return
+    header = PlanHeader(result.run_id, result.mode, result.venue)
     if result.plan is not None:
-        header = PlanHeader(result.run_id, result.mode, result.venue)
         click.echo(render(result.plan, header, "text", colour=wants_colour()), nl=False)
         if result.orders:
             click.echo()
-            click.echo(ends_text(ends_of(result)), nl=False)
-    if result.text:
-        click.echo("\n" + "\n".join(lines_of(result.text)))
-    words = _END.get((result.mode, result.status.value), result.status.value.replace("_", " "))
-    click.echo(f"\n{heading(result.mode, result.venue)}: {words} ({result.run_id})")
+            click.echo(ends_text(ends_of(result.plan, result.orders)), nl=False)
+    click.echo(end_text(header, result.status.value, result.text), nl=False)
+
+
+def end_text(header: PlanHeader, status: str, text: str) -> str:
+    """Return how a run ended: why before its plan did, if it did, and its status."""
+    why = [*lines_of(text), ""] if text else []
+    return "\n".join(["", *why, *lines_of(end_words(header, status))]) + "\n"
+
+
+def end_words(header: PlanHeader, status: str) -> str:
+    """Return a run's status in a sentence."""
+    words = _END.get((header.mode, status), status.replace("_", " "))
+    return f"{heading(header.mode, header.venue)}: {words} ({header.cycle_id})"

@@ -8,7 +8,7 @@ from typing import Any
 
 from rebalancer.core.canonical import moment_text
 from rebalancer.core.model import LimitIoc, Side
-from rebalancer.core.money import plain
+from rebalancer.core.money import ZERO, plain
 from rebalancer.core.plan import AssetLine, Denial, Leg, Plan, Totals
 from rebalancer.core.reasons import Reason
 from rebalancer.core.targets import OrderType
@@ -109,7 +109,9 @@ def _direct(leg: Leg) -> dict[str, Any]:
 
 
 def _saving(plan: Plan) -> dict[str, str]:
-    return {"saves_quote": _money(plan.saves_quote)} if any(leg.direct for leg in plan.legs) else {}
+    """Return the sum of what the legs say they save, to the digits that they say."""
+    saved = [leg.direct.saves_quote.quantize(MONEY_STEP) for leg in plan.legs if leg.direct is not None]
+    return {"saves_quote": _money(sum(saved, ZERO))} if saved else {}
 
 
 def _denial(denial: Denial) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""The read side: runs with their orders, for `status` and `history`."""
+"""The read side: runs with their orders, for `status`, `history` and `report`."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from rebalancer.core.canonical import parse_moment
 from rebalancer.core.money import plain
 from rebalancer.journal.fold import fold
+from rebalancer.journal.records import unpack_snapshot
 from rebalancer.journal.rows import Kind, Row
 from rebalancer.journal.state import IntentRecord, JournalState
 from rebalancer.journal.store import Journal
@@ -67,6 +69,35 @@ def run_view(journal: Journal, started: Row) -> RunView:
             fold(told, row)
     view.orders = [order_document(record) for record in told.intents.values()]
     return view
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """All that was written down of a run: what it saw, what it planned, and what became of its orders."""
+
+    view: RunView
+    plan: Mapping[str, Any] | None  # the plan's document
+    snapshot: Mapping[str, Any] | None  # the document that the plan was made of
+    orders: tuple[IntentRecord, ...]  # in the order of the plan
+
+
+def recorded_run(journal: Journal, run_id: str) -> RecordedRun | None:
+    """Return a run with everything that was written down of it, or None where there is none of that name."""
+    rows = list(journal.rows(run_id=run_id))
+    started = next((row for row in rows if row.kind is Kind.RUN), None)
+    if started is None:
+        return None
+    told = JournalState(binding=journal.state.binding)
+    for row in rows:
+        if row.intent_seq is not None:
+            fold(told, row)
+    payloads = {row.kind: json.loads(row.payload_text) for row in rows if row.kind in (Kind.PLAN, Kind.SNAPSHOT)}
+    return RecordedRun(
+        view=run_view(journal, started),
+        plan=payloads[Kind.PLAN]["plan"] if Kind.PLAN in payloads else None,
+        snapshot=unpack_snapshot(payloads[Kind.SNAPSHOT]) if Kind.SNAPSHOT in payloads else None,
+        orders=tuple(sorted(told.intents.values(), key=lambda record: record.intent_seq)),
+    )
 
 
 def _view(row: Row, payload: dict[str, Any]) -> RunView:

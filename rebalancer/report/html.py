@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 
@@ -11,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rebalancer.core.plan import AssetLine, Decision, Plan
 from rebalancer.core.plan_json import PlanHeader
 from rebalancer.report.drift_bar import WIDTH, DriftBar, bar_of
+from rebalancer.report.result import OrderEnd, ends_text
 from rebalancer.report.text import leg_words
 from rebalancer.report.words import amount, apart, closing, money, percent, printable, signed_points, worth_here
 
@@ -35,8 +37,8 @@ def environment() -> Environment:
     return made
 
 
-def plan_html(plan: Plan, header: PlanHeader) -> str:
-    """Return the report as one self-contained page."""
+def plan_html(plan: Plan, header: PlanHeader, *, ends: Sequence[OrderEnd] = (), ended: Sequence[str] = ()) -> str:
+    """Return the report as one self-contained page; of a run that is over with its orders' ends and its own."""
     listed = {line.asset for line in plan.assets}
     reasons = [(line.asset, line.reason) for line in plan.assets if line.decision is Decision.HOLD]
     reasons += [(skip.asset, skip.reason) for skip in plan.skips if skip.asset not in listed]
@@ -50,8 +52,15 @@ def plan_html(plan: Plan, header: PlanHeader) -> str:
             stays=[] if plan.denials else reasons,
             after=weights_after(plan),
             width=WIDTH,
+            orders=ends_text(ends).splitlines(),
+            ended=ended,
         )
     )
+
+
+def ended_html(header: PlanHeader, at: datetime, ended: Sequence[str]) -> str:
+    """Return the page of a run that ended before it had a plan."""
+    return environment().get_template("ended.html.j2").render(header=header, at=at, ended=ended)
 
 
 def weights_after(plan: Plan) -> Mapping[str, Decimal]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 from rebalancer.core.money import ZERO, plain
 from rebalancer.core.plan import Plan
 from rebalancer.core.plan_json import PlanHeader
 from rebalancer.core.targets import OrderType
+from rebalancer.report.result import OrderEnd
 from rebalancer.report.words import amount, apart, closing, money, percent, printable, signed_points, worth, worth_here
 
 COLUMNS = (
@@ -57,15 +59,15 @@ def _orders_of(plan: Plan, asset: str) -> tuple[list[Decimal], list[Decimal], li
     return sold, [leg.notional_quote for leg in buys], charged
 
 
-def plan_markdown(plan: Plan, header: PlanHeader) -> str:
-    """Return the report as Markdown."""
+def plan_markdown(plan: Plan, header: PlanHeader, *, ends: Sequence[OrderEnd] = (), ended: Sequence[str] = ()) -> str:
+    """Return the report as Markdown; of a run that is over with its orders' ends and its own."""
     lines = [
         f"# {header.mode.upper()} on {header.venue}",
         "",
         f"{plan.taken_at:%Y-%m-%d %H:%M:%S} UTC, {worth(plan)}. {closing(plan, header.mode)}",
         *([worth_here(plan)] if worth_here(plan) else []),
         "",
-        *(f"- **{denial.code.value}**: {_cell(denial.text)}" for denial in (*plan.denials, *plan.warnings)),
+        *(f"- **{denial.code.value}**: {cell(denial.text)}" for denial in (*plan.denials, *plan.warnings)),
     ]
     if plan.assets:
         lines += ["", f"| asset | holds | in {plan.quote} | now % | target % | band % | drift | | why |"]
@@ -74,7 +76,7 @@ def plan_markdown(plan: Plan, header: PlanHeader) -> str:
         band = f"{percent(line.band_low, 1)} to {percent(line.band_high, 1)}"
         cells = (
             line.asset, amount(line.free + line.locked), money(line.value_quote), percent(line.weight),
-            percent(line.target), band, signed_points(line.drift), line.decision.value, _cell(line.reason.text),
+            percent(line.target), band, signed_points(line.drift), line.decision.value, cell(line.reason.text),
         )  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     if plan.legs:
@@ -88,13 +90,33 @@ def plan_markdown(plan: Plan, header: PlanHeader) -> str:
         )
     beside = [skip for skip in plan.skips if skip.asset not in {line.asset for line in plan.assets}]
     lines += [""] if beside or plan.notes else []
-    lines += [f"- {_cell(skip.asset)}: {_cell(skip.reason.text)}" for skip in beside]
-    lines += [f"- {_cell(note)}" for note in plan.notes]
-    lines += [f"- {_cell(text)}" for text in map(apart, plan.assets) if text]
+    lines += [f"- {cell(skip.asset)}: {cell(skip.reason.text)}" for skip in beside]
+    lines += [f"- {cell(note)}" for note in plan.notes]
+    lines += [f"- {cell(text)}" for text in map(apart, plan.assets) if text]
+    lines += ["", *_ends(ends)] if ends else []
+    lines += ["", *(cell(text) for text in ended)] if ended else []
     return "\n".join(lines) + "\n"
 
 
-def _cell(text: str) -> str:
+def ended_markdown(header: PlanHeader, ended: Sequence[str]) -> str:
+    """Return the Markdown of a run that ended before it had a plan."""
+    return "\n".join([f"# {header.mode.upper()} on {header.venue}", "", *(cell(text) for text in ended)]) + "\n"
+
+
+def _ends(ends: Sequence[OrderEnd]) -> list[str]:
+    lines = ["| # | ended | coin | for | fees | shortfall bps | |", "|--:|---|--:|--:|---|--:|---|"]
+    for end in ends:
+        fees = " + ".join(f"{amount(paid)} {asset}" for asset, paid in end.fees.items())
+        cells = (
+            str(end.leg.intent_seq), end.state.value, f"{amount(end.filled_quantity)} {end.leg.asset}",
+            f"{amount(end.filled_quote)} {end.leg.quote}", fees,
+            "" if end.shortfall_bps is None else f"{end.shortfall_bps:.1f}", cell(end.text),
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def cell(text: str) -> str:
     """Return foreign words that are no markup: no cell, tag, link, image, code or emphasis begins in them."""
     return _MARKUP.sub(r"\\\g<0>", printable(text).replace("&", "&amp;").replace("<", "&lt;"))
 
