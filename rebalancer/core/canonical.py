@@ -23,6 +23,8 @@ def jsonable(value: Any) -> Any:
     TypeError for a float, whose digits would not be the owner's, and for a key that is no text: 1 and "1" would become
     one. ValueError for a Decimal that is no number and for a time without its zone.
     """
+    if type(value) is str:  # what most values are, asked first: this runs once for every value of every row
+        return value
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, bool | int | str):

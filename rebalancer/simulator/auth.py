@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
 from rebalancer.simulator.envelopes import error_v1, error_v2
@@ -30,7 +31,12 @@ AUTH_NAMES = ("AccessKeyId", "SignatureMethod", "SignatureVersion", "Timestamp",
 
 def query_params(query: str) -> dict[str, str]:
     """Return the decoded parameters of a raw query."""
-    return dict(parse_qsl(query, keep_blank_values=True))
+    return dict(_pairs(query))
+
+
+@lru_cache(maxsize=16)  # asked by the check of the signature and by the handler
+def _pairs(query: str) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_qsl(query, keep_blank_values=True))
 
 
 def check(

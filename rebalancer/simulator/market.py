@@ -131,8 +131,8 @@ class Market:
 
         return (opened(spec.base) / opened(spec.quote)).quantize(Decimal(1).scaleb(-spec.price_precision))
 
-    def book(self, symbol: str, now_ms: int) -> tuple[Side, Side]:
-        """Return bids descending and asks ascending, as (price, base quantity)."""
+    def book(self, symbol: str, now_ms: int, levels: int = LEVELS) -> tuple[Side, Side]:
+        """Return the best levels of a book, bids descending and asks ascending, as (price, base quantity)."""
         spec = self._specs[symbol]
         price = self._exact(spec, now_ms)
         tick = Decimal(1).scaleb(-spec.price_precision)
@@ -141,7 +141,7 @@ class Market:
         salt = hashlib.blake2b(f"{self.seed}/{symbol}/{now_ms // TICKS_MS}".encode(), digest_size=2 * LEVELS).digest()
         lot = Decimal(1).scaleb(-spec.amount_precision)
         bids, asks = [], []
-        for level in range(LEVELS):
+        for level in range(levels):
             value = spec.level_quote * (1 + Decimal(level) / 4)
             bid = (price - half - gap * level).quantize(tick, ROUND_FLOOR)
             ask = (price + half + gap * level).quantize(tick, ROUND_CEILING)

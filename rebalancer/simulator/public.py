@@ -156,7 +156,7 @@ def _tickers(call: PublicCall) -> Response:
     for spec in call.market.specs().values():
         if spec.state != "online":
             continue
-        bids, asks = call.market.book(spec.symbol, call.now_ms)
+        bids, asks = call.market.book(spec.symbol, call.now_ms, levels=1)
         rows.append(
             {"symbol": spec.symbol, **_figures(call, spec), "bid": bids[0][0], "bidSize": bids[0][1],
              "ask": asks[0][0], "askSize": asks[0][1]}
@@ -176,7 +176,7 @@ def _merged(call: PublicCall) -> Response:
     spec = call.spec()
     if spec is None:
         return _invalid(call, "symbol")
-    bids, asks = call.market.book(spec.symbol, call.now_ms)
+    bids, asks = call.market.book(spec.symbol, call.now_ms, levels=1)
     tick = {"id": call.now_ms // 1000, "version": call.now_ms, **_figures(call, spec), "bid": bids[0], "ask": asks[0]}
     return _channel(call, spec, "detail.merged", {"tick": tick})
 
@@ -198,11 +198,11 @@ def _depth(call: PublicCall) -> Response:
     depth = call.params.get("depth")
     if depth is not None and depth not in DEPTHS:
         return _invalid(call, "depth")
-    bids, asks = call.market.book(spec.symbol, call.now_ms)
-    if (step := int(kind[4:])) > 0:
+    size, step = DEPTHS[depth] if depth else LEVELS, int(kind[4:])
+    bids, asks = call.market.book(spec.symbol, call.now_ms, levels=LEVELS if step else size)
+    if step > 0:
         tick_size = Decimal(1).scaleb(step - spec.price_precision)
         bids, asks = _grouped(bids, tick_size, ROUND_FLOOR), _grouped(asks, tick_size, ROUND_CEILING)
-    size = DEPTHS[depth] if depth else LEVELS
     tick = {"ts": call.now_ms, "version": call.now_ms, "bids": bids[:size], "asks": asks[:size]}
     return _channel(call, spec, f"depth.{kind}", {"tick": tick})
 
@@ -234,7 +234,7 @@ def _history_trade(call: PublicCall) -> Response:
 
 def _trade_of(call: PublicCall, spec: SymbolSpec, back: int) -> dict[str, Any]:
     at_ms = call.now_ms - back * 1000
-    bids, _ = call.market.book(spec.symbol, at_ms)
+    bids, _ = call.market.book(spec.symbol, at_ms, levels=1)
     row = {
         "id": (at_ms * 10**12) + 1, "ts": at_ms, "trade-id": at_ms, "amount": bids[0][1], "price":
         call.market.last_price(spec.symbol, at_ms), "direction": "buy" if at_ms // 1000 % 2 else "sell",

@@ -12,11 +12,11 @@ from fractions import Fraction
 from typing import Any
 
 from rebalancer.core.targets import Route, Targets
-from rebalancer.journal.fold import JournalState, fold
 from rebalancer.journal.store import Journal
 from rebalancer.simulator.state import SimOrder
 from tests.simulation.disk import Disk
 from tests.simulation.network import Post
+from tests.simulation.refold import Refold
 from tests.simulation.world import EPOCH, SPOT, Violation, World
 
 PREFIX = "rb1-"
@@ -81,25 +81,21 @@ class Checker:
     paused: bool = False
     forgiven: set[str] = field(default_factory=set)  # client ids that an older disk or a twin forgot
     seen_seq: int = 0
-    plans: int = 0
-    refused: int = 0
-    rows_in_cycle: int = 0
     plan_rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     allowed: dict[str, Decimal] = field(default_factory=dict)  # turnover by digest of the weights, the last leave alone
     used: Counter[str] = field(default_factory=Counter)  # quote filled since, by side
     states: Counter[str] = field(default_factory=Counter)
+    refold: Refold = field(default_factory=Refold)
 
     def read_rows(self) -> None:
         """Take in what became durable since; I12 and the intents' own moves are checked on the way."""
         for seq, run, number, kind, payload_text, _ in self.disk.rows(self.seen_seq):
             self.seen_seq = seq
-            self.rows_in_cycle += 1
             self._take(kind, run, number, json.loads(payload_text), seq)
 
     def _take(self, kind: str, run: str, number: int | None, payload: dict[str, Any], seq: int) -> None:
         key = (run, number or 0)
         if kind == "PLAN":
-            self.plans += 1
             self.plan_rows[run] = payload
             if payload["mode"] == "live":
                 waiting = [known.cid for known in self.intents.values() if known.state in OPEN]
@@ -241,10 +237,7 @@ class Checker:
         """Hold journal and exchange against each other."""
         self.read_rows()
         if journal is not None:
-            again = JournalState()
-            for row in journal.rows():
-                fold(again, row)
-            must(again == journal.state, "I7", "the fold of the rows is not the live state")
+            must(self.refold.of(journal) == journal.state, "I7", "the fold of the rows is not the live state")
             books = journal.state.books
             must(books is None or not books.differing(), "I8", f"the books do not add up: {books}")
         self._orders_have_intents()
@@ -253,12 +246,13 @@ class Checker:
     def _orders_have_intents(self) -> None:
         """I1 and I4: no order without its intent, no two for one, unless the journal already stopped over it."""
         ids = Counter(order.client_order_id for order in self.ours())
-        known = {k.cid: k for k in self.intents.values()}
+        known = {k.cid for k in self.intents.values()}
+        posted = Counter(post.body["client-order-id"] for post in self.posts)
         for cid, count in ids.items():
             if cid in self.forgiven:
                 continue
             must(cid in known, "I4", f"the exchange holds {cid}, the journal does not")
-            twice = sum(1 for post in self.posts if post.body["client-order-id"] == cid)
+            twice = posted[cid]
             must(twice == 1, "I1", f"{count} order(s) of {cid}, {twice} place call(s)")
 
     def _ends_are_true(self) -> None:
@@ -316,7 +310,7 @@ class Checker:
     def clone(self, disk: Disk) -> Checker:
         """Return a checker that follows a copied disk from here on."""
         other = copy.copy(self)
-        other.disk = disk
+        other.disk, other.refold = disk, Refold()
         other.intents = copy.deepcopy(self.intents)
         other.posts, other.halts = list(self.posts), dict(self.halts)
         other.plan_rows, other.forgiven = dict(self.plan_rows), self.forgiven

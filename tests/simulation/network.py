@@ -154,7 +154,7 @@ class Wire(httpx.BaseTransport):
 
 def _received(request: httpx.Request) -> Request:
     url = request.url
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    headers = {name.decode().lower(): value.decode() for name, value in request.headers.raw}
     path = url.raw_path.partition(b"?")[0].decode()
     return Request(request.method, headers["host"], path, url.query.decode(), headers, request.read(), "127.0.0.1")
 

@@ -1,7 +1,7 @@
 """The only door to httpx: bytes out, bytes in, and every foreign exception turned into one of ours.
 
-httpx logs each URL at INFO, and HTX's URLs carry the key and the signature; its exceptions can carry the request.
-So its loggers are cut here, and its exceptions never become the cause of ours.
+httpx's client logs each URL at INFO, and HTX's URLs carry the key and the signature; its exceptions can carry the
+request. So its transports are used without it, its loggers are cut, and its exceptions never become the cause of ours.
 """
 
 from __future__ import annotations
@@ -26,9 +26,17 @@ CONNECTIONS = 16
 PIECE_BYTES = 1024 * 1024
 COUNT_DIGITS_MAX = 9
 REMAIN_HEADER = "X-HB-RateLimit-Requests-Remain"
+TIMEOUT = {"connect": CONNECT_S, "read": READ_S, "write": WRITE_S, "pool": POOL_S}
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "Connection": "keep-alive",
+    "User-Agent": "rebalancer",
+}
+JSON_HEADERS = {**HEADERS, "Content-Type": "application/json"}
 
 # Before the first byte, proof that none left: there was no connection, or nowhere to connect to. Everything else,
-# and each of these after it (a redirect to nowhere), may have been delivered.
+# and each of these after it, may have been delivered.
 NEVER_CONNECTED = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -53,11 +61,6 @@ class _Tracer:
     def __call__(self, name: str, _info: Mapping[str, object]) -> None:
         if name.endswith("send_request_headers.started"):
             self.writing = True
-
-
-def _forget_location(response: httpx.Response) -> None:
-    """Keep httpx from reading where a redirect leads: what fails there looks like a request that never left."""
-    response.headers.pop("location", None)
 
 
 def _count(text: str) -> int | None:
@@ -90,46 +93,38 @@ def _unpacked(response: httpx.Response) -> Iterator[bytes]:
 class HttpTransport:
     """Pooled connections for reads, and one of its own for each place call.
 
-    `transport` puts an in-process exchange in the network's place. Redirects are not followed, nothing is repeated,
-    and the environment's proxies and certificates are not looked at.
+    `transport` puts an in-process exchange in the network's place. httpx's transports know nothing of redirects,
+    cookies, the environment's proxies and certificates, or repetition: that is its client's part, which is left out.
     """
 
     def __init__(self, *, clock: Clock, transport: httpx.BaseTransport | None = None) -> None:
         self._clock = clock
         self._transport = transport
-        self._reads = self._client(CONNECTIONS)
-        self._orders: httpx.Client | None = None
+        self._reads = self._pool(CONNECTIONS)
+        self._orders: httpx.BaseTransport | None = None
 
-    def _client(self, connections: int) -> httpx.Client:
-        return httpx.Client(
-            transport=self._transport,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(connect=CONNECT_S, read=READ_S, write=WRITE_S, pool=POOL_S),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            headers={"User-Agent": "rebalancer", "Accept": "application/json", "Accept-Encoding": "gzip"},
-            event_hooks={"response": [_forget_location]},
-        )
+    def _pool(self, connections: int) -> httpx.BaseTransport:
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        return self._transport or httpx.HTTPTransport(trust_env=False, limits=limits)
 
     def get(self, url: str, *, fresh: bool = False) -> RawReply:
         """Read one URL; with `fresh`, over the new connection that the next place call will use.
 
         Raises Unavailable, without the URL, for whatever went wrong on the way.
         """
-        client = self._fresh_orders_client() if fresh else self._reads
+        pool = self._fresh_orders_pool() if fresh else self._reads
         try:
-            return self._exchange(client, httpx.Request("GET", url, headers=client.headers), DEADLINE_S, _Tracer())
+            return self._exchange(pool, httpx.Request("GET", url, headers=HEADERS), DEADLINE_S, _Tracer())
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, ValueError) as exc:
             raise Unavailable(f"network: {type(exc).__name__}") from None
 
     def post_once(self, url: str, body: bytes) -> RawReply:
         """Send one body, once. Raises NotSent with proof that nothing left, else OutcomeUnknown."""
-        client = self._orders or self._fresh_orders_client()
+        pool = self._orders or self._fresh_orders_pool()
         tracer = _Tracer()
-        headers = {**client.headers, "Content-Type": "application/json"}
         try:
-            request = httpx.Request("POST", url, content=body, headers=headers)
-            return self._exchange(client, request, PLACE_DEADLINE_S, tracer)
+            request = httpx.Request("POST", url, content=body, headers=JSON_HEADERS)
+            return self._exchange(pool, request, PLACE_DEADLINE_S, tracer)
         except NEVER_CONNECTED as exc:
             if not tracer.writing:
                 raise NotSent(f"no connection: {type(exc).__name__}") from None
@@ -139,13 +134,12 @@ class HttpTransport:
         except Unavailable as exc:  # deadline or size, raised below while reading an answer
             raise OutcomeUnknown(str(exc)) from None
 
-    def _exchange(self, client: httpx.Client, request: httpx.Request, deadline_s: float, tracer: _Tracer) -> RawReply:
-        request.extensions = {
-            "trace": tracer,
-            "timeout": httpx.Timeout(connect=CONNECT_S, read=READ_S, write=WRITE_S, pool=POOL_S).as_dict(),
-        }
+    def _exchange(
+        self, pool: httpx.BaseTransport, request: httpx.Request, deadline_s: float, tracer: _Tracer
+    ) -> RawReply:
+        request.extensions = {"trace": tracer, "timeout": TIMEOUT}
         until = self._clock.monotonic_s() + deadline_s
-        response = client.send(request, stream=True)
+        response = pool.handle_request(request)
         try:
             body = bytearray()
             for chunk in _unpacked(response):
@@ -158,10 +152,10 @@ class HttpTransport:
             response.close()
         return RawReply(response.status_code, bytes(body), _count(response.headers.get(REMAIN_HEADER, "")))
 
-    def _fresh_orders_client(self) -> httpx.Client:
+    def _fresh_orders_pool(self) -> httpx.BaseTransport:
         if self._orders is not None:
             self._orders.close()
-        self._orders = self._client(1)
+        self._orders = self._pool(1)
         return self._orders
 
     def close(self) -> None:

@@ -154,7 +154,7 @@ def test_proxy_and_certificate_variables_are_ignored(monkeypatch: pytest.MonkeyP
             connection.recv(65536)
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
 
-    thread = threading.Thread(target=answer)
+    thread = threading.Thread(target=answer, daemon=True)  # nobody may call
     thread.start()
     with HttpTransport(clock=FakeClock()) as http:
         assert http.get(f"http://127.0.0.1:{listener.getsockname()[1]}/").body == b"{}"
