@@ -60,9 +60,16 @@ class Herald:
         """Tell that the service runs."""
         self._take(*at_start(self._memory, self._clock.now(), mode=mode, venue=venue))
 
+    def targets_changed(self, text: str) -> None:
+        """Tell of other targets that a cycle has taken over."""
+        self._carrier.tell(Message("targets changed", redact(text)))
+
     @contextmanager
-    def watching(self) -> Iterator[list[CycleResult]]:
-        """Put around a cycle, whose result the caller leaves in the list; an error is told and passed on."""
+    def watching(self, bad_targets: Callable[[], str] = str) -> Iterator[list[CycleResult]]:
+        """Put around a cycle, whose result the caller leaves in the list; an error is told and passed on.
+
+        `bad_targets` is what is wrong with the file, when the cycle was a dry one on its last good version.
+        """
         self._carrier.ping("start")
         left: list[CycleResult] = []
         try:
@@ -71,7 +78,10 @@ class Herald:
             self.saw(seen_of_error(exc))
             raise
         assert left, "the caller leaves the result"
-        self.saw(seen_of(left[0]), left[0])
+        seen, problem = seen_of(left[0]), bad_targets()
+        if problem and seen.condition is Condition.FINE:
+            seen = Seen(Condition.BAD_TARGETS, problem, seen.trades)
+        self.saw(seen, left[0])
 
     def saw(self, seen: Seen, result: CycleResult | None = None) -> None:
         """Tell what is new about how things are."""

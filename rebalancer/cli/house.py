@@ -16,7 +16,8 @@ from rebalancer.service.lock import hold_lock
 if TYPE_CHECKING:
     from rebalancer.service.cycle import CycleResult
     from rebalancer.service.shell import Progress, Shell
-    from rebalancer.settings import Settings
+    from rebalancer.settings import Paths, Settings
+    from rebalancer.targets.changes import Change
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,13 @@ class House:
 
     shell: Shell
     connection: Connection
+    paths: Paths
+
+    def take_over(self, targets: Targets) -> list[Change]:
+        """Write down how the targets that are about to be used came about; return what changed since the last time."""
+        from rebalancer.cli.target_journal import record_targets  # noqa: PLC0415
+
+        return record_targets(self.shell.journal, self.paths, targets, self.shell.clock.now())
 
     def recover(self) -> int:
         """Run the start-up sequence; return how many orders are unresolved."""
@@ -77,7 +85,7 @@ def open_house(
             stop_requested=stop_requested,
             say=say,
         )
-        yield House(shell, connection)
+        yield House(shell, connection, settings.paths)
 
 
 def require_no_withdraw(connection: Connection) -> None:

@@ -37,8 +37,9 @@ def _carry_out(request: Request, paths: Paths, house: House, targets: Callable[[
             reason = str(request.facts.get("reason") or "no reason given")
             PauseSwitch(paths.pause).pause(f"asked for on the page: {reason}")
         case Ask.DRY_RUN:
-            shell = replace(house.shell, mode=DRY_RUN)
+            shell, in_force = replace(house.shell, mode=DRY_RUN), targets()
             now = shell.clock.now()
-            log_cycle(run_cycle(shell, targets(), schedule_id=ASKED_ID, slot=now.replace(microsecond=0), settle_s=0))
+            house.take_over(in_force)
+            log_cycle(run_cycle(shell, in_force, schedule_id=ASKED_ID, slot=now.replace(microsecond=0), settle_s=0))
         case Ask.STAGE_TARGETS:
             stage(paths.state, request.facts, request.asked_at)

@@ -58,6 +58,7 @@ def command(*, live: bool, settle: float, force: bool, as_json: bool) -> int:
         ) as house,
     ):
         house.recover()
+        house.take_over(targets)
         result = house.cycle(targets, schedule_id=MANUAL, slot=clock.now(), settle_s=settle, forced=force)
     show(result, as_json=as_json)
     return exit_of_status(result)

@@ -18,6 +18,7 @@ from rebalancer.cli.exits import Exit, exit_of
 from rebalancer.core.targets import Schedule, Targets
 from rebalancer.errors import ConfigError, GuardTripped, VenueError
 from rebalancer.service.clock import SystemClock
+from rebalancer.targets.changes import version_of, words_of_author, words_of_weights
 
 if TYPE_CHECKING:
     from rebalancer.alerts.condition import Seen
@@ -68,7 +69,8 @@ class TargetsInForce:
         elif self._told and not self.problem:
             self._say("targets_good", text="the file is in order again", digest=targets.digest[:12])
         elif targets.digest != self.targets.digest:
-            self._say("targets_changed", digest=targets.digest[:12])
+            changes = words_of_weights(version_of(self.targets), version_of(targets))
+            self._say("targets_changed", text=changes, digest=targets.digest[:12])
         self._told = self.problem
         self.targets = targets
         return targets
@@ -196,13 +198,15 @@ def _schedule(force: TargetsInForce) -> Schedule:
 
 
 def _run_slot(house: House, force: TargetsInForce, slot: datetime, herald: Herald) -> None:
-    with herald.watching() as left:
-        left.append(_cycle(house, force, slot))
+    with herald.watching(lambda: force.problem) as left:
+        left.append(_cycle(house, force, slot, herald))
 
 
-def _cycle(house: House, force: TargetsInForce, slot: datetime) -> CycleResult:
+def _cycle(house: House, force: TargetsInForce, slot: datetime, herald: Herald) -> CycleResult:
     """Run one slot. While the file is bad nothing is traded; a dry run still reports on the last good version."""
     targets = force.refresh()
+    for change in house.take_over(targets):
+        herald.targets_changed(f"{words_of_author(change)}: {words_of_weights(change.before, change.after)}")
     if force.problem and house.shell.live:
         from rebalancer.core.ids import run_id  # noqa: PLC0415
         from rebalancer.journal import records  # noqa: PLC0415

@@ -11,13 +11,17 @@ import click
 
 from rebalancer.cli.context import load_settings
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.target_file import change_file
 from rebalancer.cli.target_words import targets_document, text_of
 from rebalancer.cli.terminal import echo_document, heading
 from rebalancer.core.money import parse_decimal
 from rebalancer.core.targets import Targets
 from rebalancer.errors import ConfigError, RebalancerError
-from rebalancer.targets.edit import PREVIOUS_SUFFIX, diff, replace_atomically, set_weights
+from rebalancer.targets.changes import How, matching
+from rebalancer.targets.edit import PREVIOUS_SUFFIX, diff, set_weights
 from rebalancer.targets.file import load_targets, parse_targets
+from rebalancer.targets.toml_text import decode
+from rebalancer.targets.versions import content_of, kept
 
 if TYPE_CHECKING:
     from rebalancer.settings import Settings
@@ -74,7 +78,7 @@ def set_(
         click.echo(preview["text"] if preview else "", nl=False)
     if not yes:
         click.confirm("Change the targets?", abort=True)
-    previous = replace_atomically(path, after)
+    previous = change_file(settings, after, targets, How.SET)
     if as_json:
         seen = {"preview": preview and preview["plan"], "price_tag": preview and preview["tag"]}
         echo_document(targets_document(path, targets) | {"previous": str(previous)} | seen)
@@ -105,26 +109,47 @@ def confirm(*, yes: bool, no_preview: bool, discard: bool) -> int:
         raise ConfigError(f"{path}: was changed after this was staged; stage again, or `targets confirm --discard`")
     leave = [asset for asset in current.weights if asset not in staged.weights]
     after = set_weights(text_of(path), staged.weights, leave, str(path))
-    _put_in_force(settings, path, after, yes=yes, no_preview=no_preview)
+    _put_in_force(settings, path, after, How.CONFIRM, yes=yes, no_preview=no_preview)
     unstage(state)
     return Exit.DONE
 
 
-@click.command(short_help="Go back to the version before; shows the trades first.")
+@click.command(
+    short_help="Go back to the version before, or to an older one; shows the trades first.",
+    epilog="\b\nExamples:\n  rebalancer targets undo\n  rebalancer targets undo 5f3a91c2",
+)
+@click.argument("version", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
-def undo(*, yes: bool, no_preview: bool) -> int:
-    """Go back to the version before the last change; a second undo goes forth again."""
+def undo(*, version: str | None, yes: bool, no_preview: bool) -> int:
+    """Go back to the version before the last change, or to VERSION as `targets history` names it.
+
+    A second undo goes forth again.
+    """
     settings = load_settings()
     path = settings.paths.targets
-    before = path.with_name(path.name + PREVIOUS_SUFFIX)
-    if not before.exists():
-        raise ConfigError(f"{before}: there is no version before this one; `targets set` keeps one")
-    _put_in_force(settings, path, text_of(before), yes=yes, no_preview=no_preview)
+    after = _text_before(path) if version is None else _text_kept(settings.paths.state, version)
+    _put_in_force(settings, path, after, How.UNDO, yes=yes, no_preview=no_preview)
     return Exit.DONE
 
 
-def _put_in_force(settings: Settings, path: Path, after: str, *, yes: bool, no_preview: bool) -> None:
+def _text_before(path: Path) -> str:
+    before = path.with_name(path.name + PREVIOUS_SUFFIX)
+    if not before.exists():
+        raise ConfigError(f"{before}: there is no version before this one; `targets set` keeps one")
+    return text_of(before)
+
+
+def _text_kept(state: Path, version: str) -> str:
+    """Return the content of the one kept version that is meant."""
+    found = matching(version, kept(state))
+    if len(found) != 1:
+        known = "more than one version begins so" if found else "no version of that name is kept"
+        raise ConfigError(f"{version}: {known}; `targets history` names those that are")
+    return decode(content_of(state, found[0]), found[0])
+
+
+def _put_in_force(settings: Settings, path: Path, after: str, how: How, *, yes: bool, no_preview: bool) -> None:
     """Replace the file by a text that is in order, once its owner saw what that means."""
     targets = parse_targets(after, str(path))
     changes = diff(text_of(path), after, f"{path} (new)", f"{path} (now)")
@@ -137,7 +162,7 @@ def _put_in_force(settings: Settings, path: Path, after: str, *, yes: bool, no_p
     click.echo(preview["text"] if preview else "", nl=False)
     if not yes:
         click.confirm("Change the targets?", abort=True)
-    previous = replace_atomically(path, after)
+    previous = change_file(settings, after, targets, how)
     click.echo(f"Changed; the next cycle uses it. The version before is kept:\n{previous}")
 
 

@@ -9,6 +9,7 @@ import click
 from rebalancer.cli.context import load_settings
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.target_changes import confirm, set_, undo
+from rebalancer.cli.target_history import history
 from rebalancer.cli.target_words import settings_of, shown, targets_document, text_of
 from rebalancer.cli.terminal import echo_document, heading
 from rebalancer.core.money import plain
@@ -94,5 +95,5 @@ def schema(*, output: Path | None) -> None:
         click.echo(f"written  {output}")
 
 
-for change in (set_, confirm, undo):
+for change in (set_, confirm, undo, history):
     command.add_command(change)

@@ -67,6 +67,11 @@ def config(run_id: str, *, digest: str, weights: Mapping[str, Decimal]) -> Entry
     return Entry(Kind.CONFIG, {"digest": digest, "weights": weights}, run_id)
 
 
+def targets_changed(facts: Mapping[str, Any]) -> Entry:
+    """Return the row of a version of the targets: how, who and when, the digests and weights before and after."""
+    return Entry(Kind.TARGETS, facts)
+
+
 def snapshot(run_id: str, document: Mapping[str, Any], taken_at: datetime) -> Entry:
     """Return the row with everything the plan was made of, compressed."""
     packed = zlib.compress(canonical(document).encode(), level=9)

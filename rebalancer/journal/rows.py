@@ -33,6 +33,7 @@ class Kind(StrEnum):
     ACK = "ACK"
     EXTERNAL_FLOW = "EXTERNAL_FLOW"
     LEARNED = "LEARNED"
+    TARGETS = "TARGETS"  # another version of the targets took effect, and who made it
     LEDGER = "LEDGER"  # the account's books at a look
     CHECKPOINT = "CHECKPOINT"  # what all rows before add up to, so that a start need not go back further
 

@@ -95,6 +95,23 @@ def test_a_pause_a_refusal_and_an_exchange_out_of_reach_each_have_their_name(tol
     assert told.ears.titles()[-1] == "unreachable"
 
 
+def test_other_targets_are_told_with_what_changed(told: Told) -> None:
+    told.herald.targets_changed("edited by hand: BTC 35 -> 40, USDT 15 -> 10")
+    assert told.ears.told == [Message("targets changed", "edited by hand: BTC 35 -> 40, USDT 15 -> 10")]
+
+
+def test_a_bad_file_is_told_once_though_dry_runs_go_on_with_the_last_good_one_and_its_mending_too(told: Told) -> None:
+    problem = ["targets.toml:4: weights sum to 101, must be 100"]
+    for _ in range(3):
+        with told.herald.watching(lambda: problem[0]) as left:
+            left.append(told.house.cycle())
+    assert told.ears.titles().count("targets invalid") == 1 and told.ears.told[-1].body == problem[0]
+    problem[0] = ""
+    with told.herald.watching(lambda: problem[0]) as left:
+        left.append(told.house.cycle())
+    assert told.ears.titles()[-1] == "in order again"
+
+
 def test_a_defect_is_told_by_its_kind_alone(told: Told) -> None:
     with pytest.raises(ZeroDivisionError), told.herald.watching():
         raise ZeroDivisionError("https://api?Signature=abc")

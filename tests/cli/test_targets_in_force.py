@@ -27,14 +27,16 @@ class Watched:
         self.file = self.settings.paths.targets
         self.copy = self.settings.paths.state / "targets.last-good.toml"
         self.said: list[str] = []
+        self.words: list[str] = []
         self.live = live
 
     def start(self) -> TargetsInForce:
         store = LastGood(self.file, self.settings.paths.state)
         return TargetsInForce(store, self.settings, live=self.live, say=self._say)
 
-    def _say(self, event: str, **_more: Any) -> None:
+    def _say(self, event: str, **more: Any) -> None:
         self.said.append(event)
+        self.words.append(more.get("text", ""))
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_a_change_is_taken_at_once_and_said_once(watched: Watched) -> None:
     before = force.targets
     watched.file.write_text(NEW)
     assert [force.refresh().weights["BTC"] for _ in range(3)] == [50] * 3 != [before.weights["BTC"]] * 3
-    assert watched.said == ["targets_changed"]
+    assert watched.said == ["targets_changed"] and watched.words == ["BTC 60 -> 50, USDT 14.5 -> 24.5"]
 
 
 def test_a_bad_file_leaves_the_last_good_targets_in_force_until_it_is_mended(watched: Watched) -> None:

@@ -57,7 +57,7 @@ def test_the_question_comes_after_the_change_and_what_it_costs(own: Owner, monke
     said = own.say("targets", "set", "BTC=49.5", "ETH=30.5", **EMBEDDED)
     assert said.code == Exit.FAILURE and len(asked) == 1
     assert "+BTC  = 49.5" in said.out and "order(s) would trade" in said.out and "in fees" in " ".join(said.out.split())
-    assert "nothing was changed" in said.err
+    assert "nothing was changed" in said.err and not own.state.exists()
     assert own.targets.read_text(encoding="utf-8") == OWN and not previous(own).exists()
 
 
@@ -175,7 +175,7 @@ def test_a_preview_sends_nothing_and_writes_nothing(own: Owner) -> None:
     with exchange_with() as (url, exchange):
         own.say("targets", "set", "BTC=49.5", "ETH=30.5", "--yes", **key_for(url, live=True))
         assert not exchange.state.orders
-    assert not own.state.exists()
+    assert {path.name for path in own.state.iterdir()} == {"targets.changes", "targets.versions"}, "who and what alone"
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,9 @@ def test_a_bad_file_is_78_at_the_start_and_the_last_good_one_later(tmp_path: Pat
         home.targets.write_text(good.replace("LINK", "LIN K"), encoding="utf-8")
         assert "targets.toml" in line_with(process, "targets_bad")
         line_with(process, "event='cycle'")
+        home.targets.write_text(good.replace("BTC = 35", "BTC = 36").replace("ETH = 25", "ETH = 24"), encoding="utf-8")
+        assert "edited by hand" in line_with(process, "targets_recorded.*BTC 35 -> 36, ETH 25 -> 24")
+        line_with(process, "event='cycle'")
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=40)
         assert process.returncode == 0
