@@ -18,7 +18,7 @@ import pytest
 from pydantic import ValidationError
 
 from rebalancer import errors, logs
-from rebalancer.cli import main
+from rebalancer.cli import main, targets
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.main import run
 from rebalancer.errors import RebalancerError
@@ -220,11 +220,17 @@ VERBS: dict[str, list[str]] = {
     "history": ["history"],
     "history as JSON": ["history", "--json"],
     "history as CSV": ["history", "--csv"],
+    "report": ["report"],
     "targets": ["targets", "show"],
     "targets as JSON": ["targets", "show", "--json"],
     "targets, checked": ["targets", "check"],
     "targets, compared": ["targets", "diff"],
     "targets, a preview": ["targets", "set", "BTC=34", "USDT=16"],
+    "targets, staged": ["targets", "confirm"],
+    "targets, back": ["targets", "undo"],
+    "targets, the past": ["targets", "history"],
+    "targets, the past as JSON": ["targets", "history", "--json"],
+    "targets, their schema": ["targets", "schema"],
     "pause": ["pause", "--reason", "canary"],
     "run, paused": ["run", "--live", "--settle", "0"],
     "resume": ["resume"],
@@ -266,6 +272,7 @@ def test_no_verb_shows_the_key_even_when_libraries_speak_at_debug(
     failure: str,
 ) -> None:
     assert {words[0] for words in VERBS.values()} >= set(main.VERBS) - ELSEWHERE
+    assert {words[1] for words in VERBS.values() if words[0] == "targets"} >= set(targets.command.commands)
     monkeypatch.chdir(tmp_path)
     codes = {}
     with served() as url, listening("DEBUG", *CHATTY) as stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rebalancer.core.targets import Targets
 from rebalancer.errors import ConfigError
@@ -12,11 +13,13 @@ from rebalancer.journal import records
 from rebalancer.journal.rows import Kind, Row
 from rebalancer.journal.store import Journal
 from rebalancer.logs import logger
-from rebalancer.settings import Paths
 from rebalancer.targets.changes import Change, How, changes_since, version_of, words_of_author, words_of_weights
 from rebalancer.targets.file import parse_bytes
 from rebalancer.targets.toml_text import read_bytes
 from rebalancer.targets.versions import NOTES_MAX, change_of, document_of, drop_notes, keep, noted
+
+if TYPE_CHECKING:
+    from rebalancer.settings import Paths
 
 
 def record_targets(journal: Journal, paths: Paths, targets: Targets, now: datetime) -> list[Change]:

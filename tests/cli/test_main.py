@@ -18,7 +18,7 @@ from tests.cli.exchanges import EMBEDDED
 from tests.e2e.processes import environment, rebalancer
 
 HEAVY = ("numpy", "httpx", "pydantic", "rich", "apscheduler")
-TARGETS_VERBS = ("show", "check", "diff", "set", "confirm", "undo")
+TARGETS_VERBS = ("show", "check", "diff", "set", "confirm", "undo", "history", "schema")
 BACKTEST_VERBS = ("fetch", "run", "suggest")
 COMMANDS = [
     (),
