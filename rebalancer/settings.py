@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     htx_private_key: SecretStr | None = None
     notify_urls: SecretStr | None = None
     ping_url: SecretStr | None = None
+    digest: Literal["weekly", "off"] = "weekly"
     metrics_port: int | None = Field(default=None, ge=1, le=PORT_MAX)
     targets: Path | None = None
     state_dir: Path | None = None

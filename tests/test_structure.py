@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.core",
         "rebalancer.journal.queries",
         "rebalancer.journal.trades",
+        "rebalancer.journal.weeks",
         "rebalancer.backtest",
     ),
     "rebalancer.alerts": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 REMIND_AFTER = timedelta(hours=24)
@@ -48,6 +48,7 @@ class Memory:
     told_at: datetime | None = None  # of this condition; None: not yet told
     in_a_row: int = 0  # looks in this condition
     started_at: datetime | None = None  # of the last start that was told
+    digest_week: str = ""  # Monday of the last week whose digest was handed over, or that needs none
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,12 @@ def at_cycle(memory: Memory, seen: Seen, now: datetime) -> tuple[Memory, list[Me
         f"{memory.condition}" if memory.told_at is None else f"still {memory.condition} since {memory.since:%Y-%m-%d}"
     )
     return replace(memory, told_at=now), [*told, Message(title, memory.text)]
+
+
+def digest_due(memory: Memory, now: datetime) -> str:
+    """Return the Monday of the last whole week by UTC, if the owner has not been told of that week; else nothing."""
+    last = now.astimezone(UTC).date() - timedelta(days=now.astimezone(UTC).weekday() + 7)
+    return last.isoformat() if last.isoformat() > memory.digest_week else ""
 
 
 def _due(memory: Memory, now: datetime) -> bool:

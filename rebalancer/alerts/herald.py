@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from rebalancer.alerts.condition import FAILING, Condition, Memory, Message, Seen, at_cycle, at_start
+from rebalancer.alerts.condition import FAILING, Condition, Memory, Message, Seen, at_cycle, at_start, digest_due
 from rebalancer.alerts.memory import keep_memory, load_memory
 from rebalancer.core.money import ZERO
 from rebalancer.core.orders import IntentState
@@ -39,6 +40,8 @@ class Carrier(Protocol):
         ...
 
 
+# The digest of the week that begins on a day such as 2026-03-02; None while it cannot be made.
+Digest = Callable[[str], Message | None]
 Listener = Callable[[Seen, CycleResult | None], None]
 
 
@@ -49,11 +52,14 @@ def _deaf(_seen: Seen, _result: CycleResult | None) -> None:
 class Herald:
     """Knows what was told before, and tells what is new."""
 
-    def __init__(self, state: Path, carrier: Carrier, clock: Clock, also: Listener = _deaf) -> None:
+    def __init__(
+        self, state: Path, carrier: Carrier, clock: Clock, also: Listener = _deaf, digest: Digest | None = None
+    ) -> None:
         self._state = state
         self._carrier = carrier
         self._clock = clock
         self._also = also
+        self._digest = digest
         self._memory = load_memory(state)
 
     def started(self, *, mode: str, venue: str) -> None:
@@ -88,6 +94,22 @@ class Herald:
         self._also(seen, result)
         self._take(*at_cycle(self._memory, seen, self._clock.now()))
         self._carrier.ping("fail" if seen.condition in FAILING else "")
+        self._weekly()
+
+    def _weekly(self) -> None:
+        """Tell of the last whole week once; the week in which this was first asked for is the first that is told."""
+        monday = digest_due(self._memory, self._clock.now())
+        if self._digest is None or not monday:
+            return
+        message = self._digest(monday) if self._memory.digest_week else None
+        if message is None and self._memory.digest_week:
+            return  # the next cycle tries again
+        memory = replace(self._memory, digest_week=monday)
+        # Written down before it is handed over: a digest is rather missed than sent twice.
+        if keep_memory(self._state, memory):
+            self._memory = memory
+            if message is not None:
+                self._carrier.tell(Message(redact(message.title), redact(message.body)))
 
     def _take(self, memory: Memory, messages: list[Message]) -> None:
         for message in messages:

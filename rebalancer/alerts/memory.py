@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -26,8 +25,11 @@ def load_memory(state: Path) -> Memory:
         return Memory()
 
 
-def keep_memory(state: Path, memory: Memory) -> None:
-    """Write the file; one that cannot be written costs a second message and nothing else."""
+def keep_memory(state: Path, memory: Memory) -> bool:
+    """Write the file and return whether that went well; if not it costs a second message and nothing else."""
     document = {each.name: jsonable(getattr(memory, each.name)) for each in fields(memory)}
-    with suppress(OSError):
+    try:
         write_durably(state / NAME, json.dumps(document).encode(), 0o640)
+    except OSError:
+        return False
+    return True

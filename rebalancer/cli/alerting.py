@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from rebalancer.cli.terminal import heading
+from rebalancer.errors import JournalError
 from rebalancer.logs import register_secrets
 from rebalancer.service.clock import SystemClock
 
 if TYPE_CHECKING:
     from rebalancer.alerts.channels import Courier
-    from rebalancer.alerts.condition import Seen
+    from rebalancer.alerts.condition import Message, Seen
     from rebalancer.alerts.herald import Herald
+    from rebalancer.journal.store import Journal
     from rebalancer.metrics import Metrics
     from rebalancer.service.cycle import CycleResult
     from rebalancer.settings import Settings
@@ -33,16 +38,43 @@ def make_courier(settings: Settings, complain: Any) -> Courier:
 
 @contextmanager
 def open_herald(
-    settings: Settings, clock: SystemClock, log: Any, also: Callable[[Seen, CycleResult | None], None]
+    settings: Settings,
+    clock: SystemClock,
+    log: Any,
+    also: Callable[[Seen, CycleResult | None], None],
+    journal: Callable[[], Journal | None],
 ) -> Iterator[Herald]:
-    """Yield what tells owner and watcher, and `also`; at the end what still waits is sent."""
+    """Yield what tells owner and watcher, and `also`; at the end what still waits is sent.
+
+    `journal` is what the weekly digest is read from, once there is one.
+    """
     from rebalancer.alerts.herald import Herald  # noqa: PLC0415
 
     courier = make_courier(settings, lambda text: log.warning("alert_lost", text=text))
     try:
-        yield Herald(settings.paths.state, courier, clock, also)
+        wanted = settings.digest == "weekly" and settings.channels()
+        digest = partial(_digest, settings, journal, log) if wanted else None
+        yield Herald(settings.paths.state, courier, clock, also, digest)
     finally:
         courier.close()
+
+
+def _digest(settings: Settings, journal: Callable[[], Journal | None], log: Any, monday: str) -> Message | None:
+    """Return the digest of a week as a notice; None before the journal is open, and where it cannot be read."""
+    from rebalancer.alerts.condition import Message  # noqa: PLC0415
+    from rebalancer.journal.weeks import read_period, week_of  # noqa: PLC0415
+    from rebalancer.report.digest import days, digest_lines  # noqa: PLC0415
+
+    opened = journal()
+    if opened is None:
+        return None
+    try:
+        told = read_period(opened, *week_of(datetime.fromisoformat(monday).replace(tzinfo=UTC)))
+    except JournalError as exc:
+        log.warning("digest_failed", text=str(exc))
+        return None
+    lines = digest_lines(told, heading(told.mode or settings.mode, settings.venue_kind))
+    return Message(f"the week {days(told)}", "\n".join(f"{first}{text}" for first, text in lines))
 
 
 @contextmanager

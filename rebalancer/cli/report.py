@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 
 from rebalancer.cli.context import journal_to_read, load_settings, note
 from rebalancer.cli.plan import FORMATS, write_report
-from rebalancer.cli.terminal import heading, wants_colour
+from rebalancer.cli.terminal import heading, lines_of, wants_colour
 from rebalancer.service.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -22,30 +23,90 @@ EPILOG = """\b
 Examples:
   rebalancer report
   rebalancer report cron-20260301T1207Z-a1 --format html --output run.html
+  rebalancer report --week
+  rebalancer report --week 2026-03-01 --format md
 """
+SEVEN_DAYS = ""
 
 
 @click.command(epilog=EPILOG)
 @click.argument("cycle", required=False)
+@click.option("--week", metavar="[DATE]", is_flag=False, flag_value=SEVEN_DAYS,
+              help="The digest of the week of that day, Monday to Sunday; else of the last seven days.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Of the report.")
 @click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead of stdout.")
-def command(*, cycle: str | None, form: str, as_json: bool, output: Path | None) -> None:
-    """Show the plan of a recorded run again, and what became of it.
+def command(*, cycle: str | None, week: str | None, form: str, as_json: bool, output: Path | None) -> None:
+    """Show the plan of a recorded run again, and what became of it; or the digest of a week.
 
-    CYCLE is a run as `rebalancer history` names it; without one it is the last run. It asks no exchange.
+    CYCLE is a run as `rebalancer history` names it; without one it is the last run. No exchange is asked.
     """
-    settings = load_settings()
     form = "json" if as_json else form
-    with journal_to_read(settings.paths.journal(settings.venue_kind), SystemClock()) as journal:
-        run = find_run(journal, cycle)
-    shown = run_report(settings, run, form, colour=output is None and wants_colour())
+    if week is not None:
+        _require_digest(cycle, form)
+    settings, clock = load_settings(), SystemClock()
+    with journal_to_read(settings.paths.journal(settings.venue_kind), clock) as journal:
+        if week is None:
+            run = find_run(journal, cycle)
+            shown = run_report(settings, run, form, colour=output is None and wants_colour())
+        else:
+            shown = week_report(settings, journal, _period(week, clock.now()), form)
     if output is None:
         click.echo(shown, nl=False)
         return
     write_report(output, shown)
     if form != "json":
-        note(f"{heading(run.view.mode, settings.venue_kind)}: the report is in {output}")
+        note(f"the report is in {output}")
+
+
+def _require_digest(cycle: str | None, form: str) -> None:
+    if cycle is not None:
+        raise click.UsageError(f"a digest is of a week, not of the run {cycle!r}; leave one of them out")
+    if form == "csv":
+        raise click.UsageError("a digest is no table; --format text, json, md or html (`export` writes tables)")
+
+
+def _period(week: str, now: datetime) -> tuple[datetime, datetime]:
+    """Return the digest's first moment and the one after its last, which is never later than now."""
+    from rebalancer.journal.weeks import WEEK, week_of  # noqa: PLC0415
+
+    if week == SEVEN_DAYS:
+        return now - WEEK, now
+    try:
+        day = datetime.strptime(week, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise click.BadParameter(f"{week!r} is no day such as 2026-03-01", param_hint="--week") from None
+    since, until = week_of(day)
+    if since > now:
+        raise click.BadParameter(f"{week} is in a week that has not begun", param_hint="--week")
+    return since, min(until, now)
+
+
+def week_report(settings: Settings, journal: Journal, period: tuple[datetime, datetime], form: str) -> str:
+    """Return the digest of a period in one of its forms."""
+    from rebalancer.journal.weeks import read_period  # noqa: PLC0415
+
+    told = read_period(journal, *period)
+    mode, venue = told.mode or settings.mode, settings.venue_kind
+    if form == "text":
+        from rebalancer.report.digest import digest_lines  # noqa: PLC0415
+
+        return (
+            "\n".join(
+                wrapped
+                for first, text in digest_lines(told, heading(mode, venue))
+                for wrapped in lines_of(text, first=first, later=" " * len(first))
+            )
+            + "\n"
+        )
+    from rebalancer.report.digest_forms import digest_document, digest_html, digest_markdown  # noqa: PLC0415
+
+    match form:
+        case "json":
+            return json.dumps(digest_document(told, mode, venue), indent=2) + "\n"
+        case "md":
+            return digest_markdown(told, heading(mode, venue))
+    return digest_html(told, mode, venue)
 
 
 def find_run(journal: Journal, name: str | None) -> RecordedRun:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rebalancer.alerts.condition import Seen
     from rebalancer.alerts.herald import Herald
     from rebalancer.cli.house import House
+    from rebalancer.journal.store import Journal
     from rebalancer.scheduler import Note
     from rebalancer.sdnotify import Notifier
     from rebalancer.service.cycle import CycleResult
@@ -119,7 +120,10 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
             if metrics is not None:
                 metrics.saw(seen, result, houses[0].shell.journal.state if houses else None)
 
-        herald = stack.enter_context(open_herald(settings, clock, log, also))
+        def journal() -> Journal | None:
+            return houses[0].shell.journal if houses else None
+
+        herald = stack.enter_context(open_herald(settings, clock, log, also, journal))
         house = _open_patiently(stack, enter, clock, notifier, stopping, log, herald)
         if house is None:
             log.info("stop")

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rebalancer.core.canonical import moment_text
+from rebalancer.core.canonical import moment_text, parse_moment
 from rebalancer.core.ids import run_prefix
 from rebalancer.errors import ConfigError, JournalError
 from rebalancer.journal import proof, records, schema
@@ -227,6 +227,15 @@ class Journal:
             seqs = [seqs[number * (len(seqs) - 1) // (count - 1)] for number in range(count)]
         marks = ",".join("?" * len(seqs))
         return tuple(proof.each_whole(proof.select(self._database, f"seq IN ({marks})", seqs), self._place))
+
+    def seq_from(self, moment: datetime) -> int:
+        """Return the first row that was written at a moment or after it; the number after the last where none was."""
+        low, high = 1, self.last_seq + 1
+        while low < high:  # time in the journal never goes back
+            middle = (low + high) // 2
+            (row,) = self._database.execute("SELECT t_wall FROM journal WHERE seq = ?", (middle,))
+            low, high = (middle + 1, high) if parse_moment(row[0]) < moment else (low, middle)
+        return low
 
     def follow(self) -> None:
         """Take in what the writer added since; for one that only reads. JournalError as for opening."""

@@ -125,3 +125,32 @@ def test_looking_needs_no_targets_file_and_changes_nothing(owner: Owner) -> None
     before = place.read_bytes()
     assert "DRY-RUN" in reported(owner, "text")
     assert place.read_bytes() == before
+
+
+def test_a_week_is_told_in_four_forms_that_agree(owner: Owner) -> None:
+    ran(owner, "live")
+    trades = [order for order in json.loads(reported(owner, "json"))["orders"] if order["filled_quantity"] != "0"]
+    document = json.loads(reported(owner, "json", "--week"))
+    assert document["schema"] == "rebalancer.week/1" and len(document["trades"]) == len(trades) > 0
+    shown = reported(owner, "text", "--week")
+    assert shown.startswith("LIVE on embedded") and [line for line in shown.splitlines() if len(line) > 80] == []
+    assert f"{len(trades)} order(s) of" in shown
+    assert f"{len(trades)} order(s) of" in reported(owner, "md", "--week")
+    html5lib.HTMLParser(strict=True).parse(reported(owner, "html", "--week"))
+    day = document["trades"][0]["at"][:10]
+    assert json.loads(reported(owner, "json", "--week", day))["trades"] == document["trades"]
+    assert json.loads(reported(owner, "json", "--week", "2020-02-29"))["since"] == "2020-02-24T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--week", "2020-02-30"), "is no day such as"),
+        (("--week", "2999-01-01"), "has not begun"),
+        (("cron-1", "--week"), "not of the run 'cron-1'"),
+        (("--week", "--format", "csv"), "a digest is no table"),
+    ],
+)
+def test_a_week_that_cannot_be_told_is_refused_with_the_reason(owner: Owner, words: tuple[str, ...], told: str) -> None:
+    said = owner.say("report", *words)
+    assert said.code == Exit.USAGE and told in said.err and not said.out
