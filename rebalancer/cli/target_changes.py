@@ -108,7 +108,9 @@ def confirm(*, yes: bool, no_preview: bool, discard: bool) -> int:
     if staged.based_on != current.digest:
         raise ConfigError(f"{path}: was changed after this was staged; stage again, or `targets confirm --discard`")
     leave = [asset for asset in current.weights if asset not in staged.weights]
-    after = set_weights(text_of(path), staged.weights, leave, str(path))
+    # A weight that stays keeps its figure as it is written, were it `+5.0`.
+    changes = {asset: percent for asset, percent in staged.weights.items() if current.weights.get(asset) != percent}
+    after = set_weights(text_of(path), changes, leave, str(path))
     _put_in_force(settings, path, after, How.CONFIRM, yes=yes, no_preview=no_preview)
     unstage(state)
     return Exit.DONE
