@@ -8,6 +8,7 @@ dual of `subsets.py` in exact numbers, so nothing better is ever passed over.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from rebalancer.core.choice import CASH_SHARE, Choice, Purse, Sums
@@ -48,6 +49,15 @@ class Lattice:
         if not cash_strays:
             return lost + sum((_off(choice, ZERO)[0] ** 2 for choice in members if choice.strays), ZERO) < astray
         return _floor_astray(members, lost, self._cash) * (ONE - ROUNDING) < astray
+
+    def may_fit(self) -> bool:
+        """Return whether the purse has room for an order of each coin at all, the smallest they may have."""
+        members = [self._choices[i] for i in self._order]
+        least = Sums()
+        for choice in members:
+            least = least.plus(choice, choice.ladder.low_quote)
+        most = sum((choice.ladder.high_quote * (ONE - choice.fee_rate) for choice in members if choice.sign < 0), ZERO)
+        return replace(least, proceeds=most).allowed_by(self._purse)
 
     def all(self, nodes_max: int) -> int:
         """Offer every answer that is not beaten, within so many sizes tried; return how many are left."""

@@ -107,7 +107,7 @@ class _Search:
     def _weigh(self, members: tuple[int, ...]) -> None:
         """Look for the best sizes of exactly these coins' orders."""
         lattice = Lattice(self.choices, members, self.purse, beaten=lambda lost: lost > self._key[0], offer=self.offer)
-        if not lattice.may_help(self._astray, cash_strays=self.cash_strays):
+        if not (lattice.may_fit() and lattice.may_help(self._astray, cash_strays=self.cash_strays)):
             return
         lattice.one()
         if len(members) <= EXACT_MAX:

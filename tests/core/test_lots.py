@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -201,6 +201,32 @@ def test_the_random_accounts_are_worth_their_name() -> None:
     assert sum(1 for result in results if result.limited) > 40
     assert sum(1 for result in results if len(result.sizes) > 2) > 40
     assert sum(1 for result in results if result.rounds > 1) > 5
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_the_purse_cannot_pay_takes_no_work_from_what_it_can(seed: int) -> None:
+    """Three coins wish to trade in thousands of sizes each, and only two orders are left of the day."""
+    rng = random.Random(seed)
+    lots = [d(rng.randint(3, 40)) / 100 for _ in range(3)]
+    choices = [
+        Choice(d(wish), Ladder(side, ONE, lot, lot, ZERO, lot * 200, d(2000) // lot * lot), ZERO, True)
+        for side, wish, lot in zip((Side.SELL, Side.BUY, Side.BUY), (2000, 1000, 990), lots, strict=True)
+    ]
+
+    def cost(sizes: Sequence[Decimal]) -> Decimal:
+        return distances(choices, sizes, cash_strays=False)[0]
+
+    def pairs() -> Iterator[tuple[Decimal, Decimal, Decimal]]:
+        for count in range(200, int(d(2000) / lots[0]) + 1):
+            sold = count * lots[0]
+            for buyer, other in ((1, 2), (2, 1)):
+                wanted = choices[buyer].wish + (choices[other].wish + sold - 2000) / 2
+                for bought in (wanted // lots[buyer] * lots[buyer], wanted // lots[buyer] * lots[buyer] + lots[buyer]):
+                    if choices[buyer].ladder.low <= bought <= choices[buyer].ladder.high:
+                        yield (sold, bought, ZERO) if buyer == 1 else (sold, ZERO, bought)
+
+    found = best_sizes(choices, Purse(d(100_000), orders=2), cash_strays=False)
+    assert cost(found) == min(map(cost, pairs())), f"seed {seed}: {found}"
 
 
 def test_what_is_too_small_twice_is_one_order() -> None:
