@@ -11,6 +11,11 @@ from typing import Any
 
 from rebalancer.core.money import plain
 
+# Named once: this runs for every value of every row, and a union written in place is made anew each time.
+_OWN = (bool, int, str, type(None))
+_SETS = (set, frozenset)
+_LISTS = (list, tuple, *_SETS)
+
 
 def canonical(value: Any) -> str:
     """Return JSON with sorted keys and no spaces; Decimals are plain text, times UTC text. TypeError as `jsonable`."""
@@ -23,11 +28,9 @@ def jsonable(value: Any) -> Any:
     TypeError for a float, whose digits would not be the owner's, and for a key that is no text: 1 and "1" would become
     one. ValueError for a Decimal that is no number and for a time without its zone.
     """
-    if type(value) is str:  # what most values are, asked first: this runs once for every value of every row
-        return value
     if isinstance(value, Enum):
         return value.value
-    if value is None or isinstance(value, bool | int | str):
+    if isinstance(value, _OWN):
         return value
     if isinstance(value, Decimal):
         if not value.is_finite():
@@ -37,8 +40,8 @@ def jsonable(value: Any) -> Any:
         return moment_text(value)
     if isinstance(value, Mapping):
         return {_key(key): jsonable(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        items = sorted(value) if isinstance(value, set | frozenset) else value
+    if isinstance(value, _LISTS):
+        items = sorted(value) if isinstance(value, _SETS) else value
         return [jsonable(each) for each in items]
     raise TypeError(f"{type(value).__name__} has no canonical text")
 

@@ -23,6 +23,7 @@ MAGNITUDE_MAX, EXPONENT_MIN = 24, -36
 _WHOLE = re.compile(rf"-?[0-9]{{1,{DIGITS_MAX}}}")
 # What an echo of our own request would show.
 _OURS = re.compile(r"\S*://\S*|\S*(?:AccessKeyId|Signature)=\S*", re.IGNORECASE)
+_NUMBERS = (int, Decimal)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -132,7 +133,7 @@ class Fields:
                 value = _exact(value)
             except ValueError:
                 self._fail(name, "is not a finite number")
-        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        if isinstance(value, bool) or not isinstance(value, _NUMBERS):
             self._fail(name, f"should be a number, is {type(value).__name__}")
         number = Decimal(value)
         if number.adjusted() > MAGNITUDE_MAX or int(number.as_tuple().exponent) < EXPONENT_MIN:
