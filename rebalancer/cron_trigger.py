@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+OFTEN = 24  # a day; a schedule with as many need not be followed through a year
 LOOK_BACK = (timedelta(hours=2), timedelta(days=2), timedelta(days=40), timedelta(days=800), timedelta(days=3700))
 
 
@@ -51,3 +53,9 @@ def slots_between(cron: str, timezone: str, after: datetime, up_to: datetime, li
             break
         count += 1
     return count
+
+
+def slots_a_day(cron: str, timezone: str, after: datetime) -> Decimal:
+    """Return how many slots a day has, on the average of the year to come; of a rarer schedule, one a year."""
+    days = 1 if slots_between(cron, timezone, after, after + timedelta(days=1), OFTEN) >= OFTEN else 365
+    return Decimal(max(1, slots_between(cron, timezone, after, after + timedelta(days=days)))) / days

@@ -6,12 +6,13 @@ import itertools
 import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from rebalancer.cron_trigger import latest_slot, next_slot, slots_between
+from rebalancer.cron_trigger import latest_slot, next_slot, slots_a_day, slots_between
 
 ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Europe/Kyiv", "Australia/Sydney", "America/Santiago")
 DAY = timedelta(days=1)
@@ -130,3 +131,15 @@ def test_a_schedule_that_fires_on_leap_days_only_has_its_latest_and_its_next_slo
 
 def test_counting_slots_stops_at_its_limit() -> None:
     assert slots_between("* * * * *", "UTC", START, START + 400 * DAY, limit=50) == 50
+
+
+@pytest.mark.parametrize(
+    ("cron", "a_day"),
+    [("7 * * * *", 24), ("* * * * *", 1440), ("0 */4 * * *", 6), ("0 12 * * *", 1), ("0 0 29 2 *", Decimal(1) / 365)],
+)
+def test_a_schedule_has_so_many_slots_a_day(cron: str, a_day: Decimal) -> None:
+    assert slots_a_day(cron, "UTC", datetime(2026, 3, 1, 12, tzinfo=UTC)) == a_day
+
+
+def test_a_weekly_schedule_has_a_seventh_of_a_slot_a_day() -> None:
+    assert 52 <= slots_a_day("0 12 * * 0", "Europe/Berlin", datetime(2026, 3, 1, 13, tzinfo=UTC)) * 365 <= 53

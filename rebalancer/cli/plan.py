@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from rebalancer.core.plan import Plan
     from rebalancer.core.plan_json import PlanHeader
     from rebalancer.report.price_tag import PriceTag
+    from rebalancer.service.cycle import Decided
     from rebalancer.settings import Settings
 
 FORMATS = ("text", "json", "csv", "md", "html")
@@ -43,7 +45,8 @@ def command(*, form: str, as_json: bool, output: Path | None, force: bool, exit_
     """Show what would be traded now and why; nothing is sent."""
     settings = load_settings()
     targets = load_checked_targets(settings.paths.targets, live=False)
-    plan, header, tag = make_dry_plan(settings, targets, forced=force)
+    made = make_dry_plan(settings, targets, forced=force)
+    plan, header, tag = made.plan, made.header, made.tag
     form = "json" if as_json else form
     shown = render(plan, header, form, colour=output is None and wants_colour())
     if form == "text":
@@ -61,9 +64,21 @@ def command(*, form: str, as_json: bool, output: Path | None, force: bool, exit_
     return Exit.TRADES_TO_MAKE if exit_code and plan.legs else Exit.DONE
 
 
-def make_dry_plan(
-    settings: Settings, targets: Targets, *, forced: bool = False, changed: bool = False
-) -> tuple[Plan, PlanHeader, PriceTag | None]:
+@dataclass(frozen=True, slots=True)
+class DryPlan:
+    """A plan that nobody carries out, what it was made of, and what its policy may be expected to cost."""
+
+    decided: Decided
+    header: PlanHeader
+    tag: PriceTag | None
+
+    @property
+    def plan(self) -> Plan:
+        """Return the plan itself."""
+        return self.decided.plan
+
+
+def make_dry_plan(settings: Settings, targets: Targets, *, forced: bool = False, changed: bool = False) -> DryPlan:
     """Plan on the venue of the settings with what its journal knows, and quote the policy; nothing is written.
 
     `changed` plans as the first cycle after a change of targets would.
@@ -82,7 +97,7 @@ def make_dry_plan(
             shell = make_shell(settings, connection, journal, clock=clock, mode=DRY_RUN, account_id=account_id)
             decided = decide(shell, targets, forced=forced, changed=changed)
     header = PlanHeader(run_id("plan", decided.plan.taken_at, 1), DRY_RUN, kind)
-    return decided.plan, header, tag_of(settings, targets, decided)
+    return DryPlan(decided, header, tag_of(settings, targets, decided))
 
 
 def tag_lines(tag: PriceTag | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,15 @@ from rebalancer.cli.context import load_settings
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.target_file import change_file
 from rebalancer.cli.target_words import targets_document, text_of
-from rebalancer.cli.terminal import echo_document, heading
+from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.core.money import parse_decimal
 from rebalancer.core.targets import Targets
+from rebalancer.cron_trigger import slots_a_day
 from rebalancer.errors import ConfigError, RebalancerError
 from rebalancer.targets.changes import How, matching
 from rebalancer.targets.edit import PREVIOUS_SUFFIX, diff, set_weights
 from rebalancer.targets.file import load_targets, parse_targets
+from rebalancer.targets.share import share_rest
 from rebalancer.targets.toml_text import decode
 from rebalancer.targets.versions import content_of, kept
 
@@ -31,11 +33,13 @@ if TYPE_CHECKING:
     name="set",
     short_help="Change weights; shows the trades and the cost first.",
     epilog="\b\nExamples:\n  rebalancer targets set BTC=40 USDT=10\n  rebalancer targets set ETH=30 --leave SOL\n"
-    "  rebalancer targets set ETH=30 --exit SOL",
+    "  rebalancer targets set ETH=30 --exit SOL\n  rebalancer targets set BTC=40 --lock ETH",
 )
 @click.argument("weights", nargs=-1, metavar="ASSET=PERCENT...")
 @click.option("--exit", "sell", multiple=True, metavar="ASSET", help="Take a coin out and sell it completely.")
 @click.option("--leave", multiple=True, metavar="ASSET", help="Take a coin out of the targets and leave it alone.")
+@click.option("--lock", multiple=True, metavar="ASSET", help="Leave this weight; the coins not named share the rest.")
+@click.option("--share", is_flag=True, help="Let the coins that are not named share the rest, in proportion.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; needs --yes.")
@@ -44,13 +48,16 @@ def set_(
     weights: tuple[str, ...],
     sell: tuple[str, ...],
     leave: tuple[str, ...],
+    lock: tuple[str, ...],
+    share: bool,
     yes: bool,
     no_preview: bool,
     as_json: bool,
 ) -> int:
     """Change weights: shows the trades and the cost first, keeps comments, order and the version before.
 
-    A weight of 0 is a question: sell the coin completely (--exit), or leave it alone (--leave)?
+    A weight of 0 is a question: sell the coin completely (--exit), or leave it alone (--leave)? With --lock or --share
+    the other weights share what is left, in proportion, so that all sum to exactly 100.
     """
     if not weights and not leave and not sell:
         raise click.UsageError("name at least one ASSET=PERCENT, --exit ASSET or --leave ASSET")
@@ -58,9 +65,12 @@ def set_(
         raise click.UsageError("--json cannot ask; add --yes")
     settings = load_settings()
     path = settings.paths.targets
-    load_targets(path)  # a file with mistakes is mended by hand first
+    current = load_targets(path)  # a file with mistakes is mended by hand first
     before = text_of(path)
     edit = _wished(weights, sell, leave, ask=not yes)
+    if lock or share:
+        locked = [asset.upper() for asset in lock]
+        edit = replace(edit, weights=share_rest(current.weights, edit.weights, [*edit.sell, *edit.leave], locked))
     after = set_weights(before, edit.weights, edit.leave, str(path), sell=edit.sell)
     targets = parse_targets(after, str(path))
     changes = diff(before, after, f"{path} (new)", f"{path} (now)")
@@ -68,7 +78,8 @@ def set_(
         click.echo(heading(settings.mode, settings.venue_kind))
     if not changes:
         if as_json:
-            echo_document(targets_document(path, targets) | {"previous": None, "preview": None, "price_tag": None})
+            nothing = dict.fromkeys(("previous", "preview", "spread", "price_tag"))
+            echo_document(targets_document(path, targets) | nothing)
         else:
             click.echo("Nothing would change: these are the weights already.")
         return Exit.DONE
@@ -80,7 +91,8 @@ def set_(
         click.confirm("Change the targets?", abort=True)
     previous = change_file(settings, after, targets, How.SET)
     if as_json:
-        seen = {"preview": preview and preview["plan"], "price_tag": preview and preview["tag"]}
+        parts = {"preview": "plan", "spread": "spread", "price_tag": "tag"}
+        seen = {name: preview and preview[part] for name, part in parts.items()}
         echo_document(targets_document(path, targets) | {"previous": str(previous)} | seen)
     else:
         click.echo(f"Changed; the next cycle uses it. The version before is kept:\n{previous}")
@@ -213,12 +225,23 @@ def _preview(settings: Settings, targets: Targets, *, quiet: bool) -> dict[str, 
     """Return the plan that the new targets would cause; without the exchange, say so and go on."""
     from rebalancer.cli.plan import make_dry_plan, render, tag_lines  # noqa: PLC0415
     from rebalancer.core.plan_json import plan_document  # noqa: PLC0415
+    from rebalancer.core.spread import spread_of  # noqa: PLC0415
+    from rebalancer.report.spread import spread_document, spread_text  # noqa: PLC0415
 
     try:
-        plan, header, tag = make_dry_plan(settings, targets, changed=True)
+        made = make_dry_plan(settings, targets, changed=True)
     except RebalancerError as exc:
         if not quiet:
             click.echo(f"! no preview of the trades: {exc}", err=True)
         return None
-    text = "\n" + render(plan, header, "text", colour=False) + tag_lines(tag) + "\n"
-    return {"plan": plan_document(plan, header), "tag": tag and tag.document(), "text": text}
+    seen, schedule = made.decided.snapshot, targets.schedule
+    looks = slots_a_day(schedule.cron, schedule.timezone, seen.taken_at)
+    spread = spread_of(seen, targets, made.decided.usage, looks)
+    said = "\n".join(lines_of(spread_text(spread, targets))) + "\n" if spread else ""
+    text = "\n" + render(made.plan, made.header, "text", colour=False) + said + tag_lines(made.tag) + "\n"
+    return {
+        "plan": plan_document(made.plan, made.header),
+        "spread": spread and spread_document(spread),
+        "tag": made.tag and made.tag.document(),
+        "text": text,
+    }

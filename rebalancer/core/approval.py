@@ -32,7 +32,7 @@ def approve(
     """
     if trigger not in ASKS:
         return room, ()
-    needed, both = _needed(targets, valuation)
+    needed, both = turnover_needed(targets, valuation)
     cap = targets.limits.max_turnover_per_cycle / HUNDRED * nav_known(usage, valuation.nav_here_quote)
     if needed <= cap:
         return room, ()
@@ -42,7 +42,7 @@ def approve(
     return room, (_question(targets, usage, valuation, trigger, needed, both, name),)
 
 
-def _needed(targets: Targets, valuation: Valuation) -> tuple[Decimal, Decimal]:
+def turnover_needed(targets: Targets, valuation: Valuation) -> tuple[Decimal, Decimal]:
     """Return the turnover all the way to the targets, and what is sold and bought together."""
     coins = valuation.drift.copy()
     coins[targets.assets.index(targets.quote)] = 0.0
@@ -74,8 +74,11 @@ def _question(
 
 
 def days_needed(limits: Limits, usage: Usage, nav_quote: Decimal, needed: Decimal, both: Decimal) -> int:
-    """Return over how many days the daily limits spread a turnover; `both` is what is sold and bought together."""
-    days = needed / (limits.max_turnover_per_day / HUNDRED * nav_known(usage, nav_quote))
+    """Return over how many days the daily limits spread a turnover; `both` is what is sold and bought together.
+
+    What was traded in the last 24 hours has its share of the first of them.
+    """
+    days = (needed + usage.turnover_quote) / (limits.max_turnover_per_day / HUNDRED * nav_known(usage, nav_quote))
     if limits.max_notional_per_day is not None:
-        days = max(days, both / limits.max_notional_per_day)
+        days = max(days, (both + usage.notional_quote) / limits.max_notional_per_day)
     return int(max(days, ONE).to_integral_value(ROUND_CEILING))

@@ -1,6 +1,6 @@
 """What other weights would lead to, from the last recorded look. A process of its own: the page stays small.
 
-Reads {"journal", "targets", "weights"} as JSON on stdin, prints {"plan", "taken_at", "days"} or {"problem"}.
+Reads {"journal", "targets", "weights"} as JSON on stdin, prints {"plan", "taken_at", "days", "spread"} or {"problem"}.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from rebalancer.errors import RebalancerError
 
 TIMEOUT_S = 20.0
-HUNDRED = Decimal(100)
 
 
 def ask(journal: Path, targets: Path, weights: Mapping[str, str]) -> dict[str, Any]:
@@ -38,9 +37,12 @@ def preview(journal_path: Path, targets_path: Path, weights: Mapping[str, str]) 
     from rebalancer.core.plan_json import PlanHeader, plan_document  # noqa: PLC0415  # numpy, in this process only
     from rebalancer.core.planner import make_plan  # noqa: PLC0415
     from rebalancer.core.snapshot_json import read_snapshot  # noqa: PLC0415
+    from rebalancer.core.spread import spread_of  # noqa: PLC0415
+    from rebalancer.cron_trigger import slots_a_day  # noqa: PLC0415
     from rebalancer.journal import records  # noqa: PLC0415
     from rebalancer.journal.rows import Kind  # noqa: PLC0415
     from rebalancer.journal.store import Journal  # noqa: PLC0415
+    from rebalancer.report.spread import spread_text  # noqa: PLC0415
     from rebalancer.service.clock import SystemClock  # noqa: PLC0415
     from rebalancer.targets.file import load_targets  # noqa: PLC0415
 
@@ -52,19 +54,19 @@ def preview(journal_path: Path, targets_path: Path, weights: Mapping[str, str]) 
     snapshot, usage = read_snapshot(records.unpack_snapshot(json.loads(rows[0].payload_text)))
     unseen = [asset for asset in targets.assets if asset not in snapshot.balances]
     if unseen:
-        return {"problem": f"{', '.join(unseen)}: not yet looked at; the preview comes after its first cycle"}
-    free = replace(targets.limits, max_turnover_per_cycle=HUNDRED, max_turnover_per_day=Decimal(1000))
-    whole = make_plan(snapshot, replace(targets, limits=free), replace(usage, targets_changed=True))
+        return {"problem": f"{', '.join(unseen)}: no cycle has looked at it yet; `targets confirm` shows the trades"}
+    schedule = targets.schedule
+    looks = slots_a_day(schedule.cron, schedule.timezone, snapshot.taken_at)
+    spread = spread_of(snapshot, targets, usage, looks)
+    if spread is None:
+        return {"problem": "a price is missing in the last look; the next one may have it"}
     capped = make_plan(snapshot, targets, replace(usage, targets_changed=True))
-    days = Decimal(0)
-    if whole.totals is not None:
-        share = whole.totals.turnover * HUNDRED / targets.limits.max_turnover_per_day
-        days = share.to_integral_value(ROUND_CEILING)
     header = PlanHeader("preview", "dry-run", "recorded")
     return {
-        "plan": plan_document(whole if not capped.denials else capped, header),
+        "plan": plan_document(capped if capped.denials else spread.plan, header),
         "taken_at": rows[0].t_exch,
-        "days": int(days),
+        "days": spread.days,
+        "spread": spread_text(spread, targets),
     }
 
 

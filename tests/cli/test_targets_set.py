@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,40 @@ def test_a_bad_file_is_78_with_file_and_line_whoever_reads_it(
     heard = " ".join((said.err + said.out).split())
     assert said.code == Exit.CONFIG and place in heard and words in heard
     assert "unexpected" not in heard and not (own.state / "embedded").exists()
+
+
+def test_locked_coins_stay_and_the_others_share_the_rest(own: Owner) -> None:
+    said = own.say("targets", "set", "BTC=45", "--lock", "USDT", "--yes", "--no-preview")
+    assert said.code == Exit.DONE, said.err
+    assert own.targets.read_text(encoding="utf-8") == OWN.replace("40.5", "35").replace("39.5", "45")
+    said = own.say("targets", "set", "BTC=40", "--share", "--yes", "--no-preview")
+    assert said.code == Exit.DONE
+    shared = OWN.replace("40.5", "38.18").replace("39.5", "40").replace("USDT = 20 ", "USDT = 21.82 ")
+    assert own.targets.read_text(encoding="utf-8") == shared
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("BTC=45", "--lock", "ETC"), "ETC: has no weight that could be locked (did you mean ETH?)"),
+        (("BTC=45", "--lock", "btc"), "BTC: is locked and changed in the same command"),
+        (("BTC=45", "--lock", "ETH", "--lock", "USDT"), "no coin is left to take the rest"),
+        (("BTC=60", "--lock", "ETH"), "-0.5 percent would be left for USDT"),
+        (("BTC=59", "--lock", "ETH"), "0.5 is below 2 percent: cash pays for fees"),
+    ],
+)
+def test_a_rest_that_cannot_be_shared_is_refused_with_the_reason(own: Owner, words: tuple[str, ...], told: str) -> None:
+    before = own.targets.read_bytes()
+    said = own.say("targets", "set", *words, "--yes", "--no-preview")
+    assert said.code == Exit.CONFIG and told in said.err
+    assert own.targets.read_bytes() == before
+
+
+def test_a_change_above_the_daily_cap_says_over_how_many_days_it_is_spread_and_what_it_costs(owner: Owner) -> None:
+    said = owner.say("targets", "set", "BTC=3", "ETH=60", "--share", "--yes", **EMBEDDED)
+    shown = " ".join(said.out.split())
+    days = re.search(r"to these targets: a turnover of [^;]* USDT in fees, spread over about (\d) days", shown)
+    assert days and int(days[1]) > 1, shown
+    assert "(10 % a cycle, 25 % a day, orders of 5000 USDT a day)" in shown
+    document = json.loads(owner.say("targets", "set", "BTC=4", "ETH=59", "--yes", "--json", **EMBEDDED).out)
+    assert document["spread"]["days"] > 1 and float(document["spread"]["turnover"]) > 0.25

@@ -27,6 +27,7 @@ def test_what_was_staged_is_shown_with_its_trades_and_put_in_force_keeping_every
     before = owner.targets.read_text()
     said = owner.say("targets", "confirm", "--yes", **EMBEDDED)
     assert said.code == Exit.DONE and "+BTC  = 30" in said.out and "would trade" in said.out, said.out + said.err
+    assert "All the way to these targets: a turnover of" in said.out and "Price tag" in said.out
     after = owner.targets.read_text()
     assert {a: str(w) for a, w in load_targets(owner.targets).weights.items()} == WEIGHTS
     kept = [line for line in before.splitlines() if not line.startswith(("BTC", "ETH", "XRP", "LINK"))]

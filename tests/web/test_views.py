@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,9 +157,19 @@ def test_nothing_else_can_be_asked_for(site: Site, what: str) -> None:
 
 def test_a_preview_is_made_of_the_last_look_and_leaves_nothing(site: Site) -> None:
     shown = site.post("/targets/preview", w_BTC="20", w_ETH="45", w_SOL="15", w_USDT="20").text
-    assert "What it would lead to" in shown and "within the limits in" in shown and "sell btcusdt" in shown
+    assert (
+        "What it would lead to" in shown
+        and "All the way to these targets: a turnover of" in shown
+        and "sell btcusdt" in shown
+    )
     strict(shown)
     assert take(site.house.folder, site.house.clock.now()) == []
+
+
+def test_a_change_above_the_daily_cap_says_on_the_page_over_how_many_days_it_is_spread(site: Site) -> None:
+    shown = site.post("/targets/preview", w_BTC="5", w_ETH="75", w_USDT="20").text
+    days = re.search(r"USDT in fees, spread over about (\d+) days by the limits", shown)
+    assert days and int(days[1]) > 1, shown
 
 
 def test_staged_weights_wait_for_the_service_and_change_no_file(site: Site) -> None:
