@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -14,19 +13,19 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from rebalancer.core.canonical import parse_moment
 from rebalancer.core.money import HUNDRED, parse_decimal
 from rebalancer.core.targets import Targets
 from rebalancer.cron_trigger import next_slot
 from rebalancer.errors import ConfigError, RebalancerError
 from rebalancer.journal.queries import recent_runs
 from rebalancer.journal.store import Journal
-from rebalancer.report.books import books_lines
 from rebalancer.report.words import amount, money, percent, printable, signed_points
 from rebalancer.seams import Clock
 from rebalancer.service import requests
 from rebalancer.service.pause import PauseSwitch
 from rebalancer.targets.file import load_targets
-from rebalancer.web import reading
+from rebalancer.web import glance, reading
 from rebalancer.web.access import FORM_FIELD, Access
 from rebalancer.web.drift_bar import drift_bar
 from rebalancer.web.preview import ask as ask_for_preview
@@ -50,10 +49,12 @@ def environment() -> Environment:
     made.filters.update(
         money=lambda text: money(Decimal(text)),
         percent=lambda text, digits=2: percent(Decimal(text), digits),
+        signed=lambda value: f"{'+' if value > 0 else ''}{money(value)}",
         signed_points=lambda text: signed_points(Decimal(text)),
         amount=lambda text: amount(Decimal(text)),
         words=lambda text: printable(str(text)).replace("_", " "),
         printable=printable,
+        stamp=lambda moment: f"{moment:%Y-%m-%d %H:%M}",
         moment=reading.moment_words,
         drift_bar=drift_bar,
     )
@@ -97,7 +98,7 @@ class Pages:
     def _filled(self, name: str, **values: Any) -> str:
         common = {
             "mode": self._mode,
-            "venue": self._place.venue,
+            "venue": glance.VENUES[self._place.venue],
             "version": self._place.version,
             "notice": self._place.notice,
             "refresh_s": self._place.refresh_s,
@@ -120,22 +121,25 @@ class Pages:
         with self._reader.journal() as journal:
             plan = reading.last_plan(journal)
             books = reading.books_over_time(journal)
-            age, old = reading.age_text(plan["taken_at"], self._clock.now()) if plan else ("", True)
+            chart = reading.gain_chart(books)
             return self._filled(
                 "overview",
                 **self._state_of(journal),
+                **self._times_of(plan),
                 plan=plan,
-                age=age,
-                old=old,
-                chart=reading.nav_chart(books),
+                verdict=glance.verdict(plan) if plan else ("", ""),
+                nearest=glance.nearest(plan) if plan else "",
+                bars=glance.bars(plan) if plan else (),
+                chart=chart,
                 books=books[-1] if books else None,
+                gains={line.name: Decimal(repr(line.last)) for line in chart.lines} if chart else {},
+                since=f"{books[0].at:%Y-%m-%d}" if books else "",
                 runs=recent_runs(journal, RUNS_SHOWN),
-                upcoming=self._upcoming(),
             )
 
     def _state_of(self, journal: Journal) -> dict[str, Any]:
         state = journal.state
-        self._mode = next((run.mode for run in recent_runs(journal, 1)), self._mode)
+        self._mode = reading.mode_of(journal) or self._mode
         return {
             "paused": (self._pause.reason() or "no reason given") if self._pause.active() else "",
             "halts": list(state.halts.values()),
@@ -144,13 +148,18 @@ class Pages:
             "account_id": state.binding.account_id if state.binding else "",
         }
 
-    def _upcoming(self) -> str:
+    def _times_of(self, plan: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the age of the last look, whether one is missing since, and when the next is due."""
+        now = self._clock.now()
+        seen = parse_moment(plan["taken_at"]) if plan else None
+        times = {"age": reading.age_text(plan["taken_at"], now) if plan else "never", "old": True}
         try:
             schedule = self._targets().schedule
         except ConfigError:
-            return ""
-        slot = next_slot(schedule.cron, schedule.timezone, self._clock.now())
-        return f"{slot.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            return {**times, "upcoming": "", "wait": ""}
+        slot = next_slot(schedule.cron, schedule.timezone, now)
+        times["old"] = seen is None or glance.overdue(seen, schedule, now)
+        return {**times, "upcoming": f"{slot:%Y-%m-%d %H:%M} UTC", "wait": glance.wait_words(slot, now)}
 
     def _targets(self) -> Targets:
         return load_targets(self._place.targets)
@@ -197,22 +206,18 @@ class Pages:
         with self._reader.journal() as journal:
             books, quote = reading.books_over_time(journal), self._state_of(journal)["quote"]
             last = books[-1] if books else None
-            lines = books_lines(last, quote) if last else []
-            return self._filled("cost", chart=reading.cost_chart(books), books=last, lines=lines, quote=quote)
+            return self._filled("cost", chart=reading.cost_chart(books), books=last, quote=quote)
 
     def health(self) -> str:
         """Return whether the machinery is in order."""
         with self._reader.journal() as journal:
             plan = reading.last_plan(journal)
-            age, old = reading.age_text(plan["taken_at"], self._clock.now()) if plan else ("never", True)
             return self._filled(
                 "health",
                 **self._state_of(journal),
+                **self._times_of(plan),
                 rows=journal.last_seq,
                 checkpoint=journal.checkpoint_seq,
-                age=age,
-                old=old,
-                upcoming=self._upcoming(),
                 state_place=str(self._place.state),
             )
 

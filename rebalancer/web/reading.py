@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from rebalancer.web.charts import Chart, chart
 
 POINTS_MAX = 300
 RUNS_A_PAGE = 50
-STALE_S = 2 * 3600 + 600  # two hourly looks and their jitter
+RUNS_FOR_MODE = 20
+SCHEDULED = "cron"  # the id of the service's own schedule
 SHOWN_ROWS = {Kind.INTENT, Kind.SENDING, Kind.OUTCOME, Kind.EVIDENCE, Kind.ACK, Kind.HALT, Kind.EXTERNAL_FLOW}
 
 
@@ -64,6 +66,16 @@ class Reader:
             self._journal = None
 
 
+def mode_of(journal: Journal) -> str:
+    """Return the mode that the service works in: of its last scheduled run, else of the last run; empty before any.
+
+    A dry run that somebody asked for, or typed beside a live service, is not the service's mode.
+    """
+    runs = [json.loads(row.payload_text) for row in journal.newest(Kind.RUN, RUNS_FOR_MODE)]
+    found = next((run for run in runs if run["schedule_id"] == SCHEDULED), runs[0] if runs else {"mode": ""})
+    return str(found["mode"])
+
+
 def last_plan(journal: Journal) -> dict[str, Any] | None:
     """Return the newest plan document, or None before the first."""
     rows = journal.newest(Kind.PLAN, 1)
@@ -94,12 +106,16 @@ def books_over_time(journal: Journal) -> list[Books]:
     return [read_books(json.loads(row.payload_text)) for row in journal.sample(Kind.LEDGER, POINTS_MAX)]
 
 
-def nav_chart(books: list[Books]) -> Chart | None:
-    """Return the account's worth beside its two shadows."""
+def gain_chart(books: list[Books]) -> Chart | None:
+    """Return what the account gained since the first of these books beside its two shadows, flows left out."""
+
+    def gains(worth: Callable[[Books], Decimal]) -> list[float]:
+        return [float(worth(each) - each.flows_quote - worth(books[0]) + books[0].flows_quote) for each in books]
+
     series = {
-        "account": [float(each.nav_quote) for each in books],
-        "nothing traded": [float(each.never_quote) for each in books],
-        "targets without cost": [float(each.frictionless_quote) for each in books],
+        "account": gains(lambda each: each.nav_quote),
+        "never trading": gains(lambda each: each.never_quote),
+        "targets without cost": gains(lambda each: each.frictionless_quote),
     }
     return chart([each.at.timestamp() for each in books], series, *_ends(books))
 
@@ -127,17 +143,15 @@ def _ends(books: list[Books]) -> tuple[str, str]:
     return (f"{books[0].at:%Y-%m-%d}", f"{books[-1].at:%Y-%m-%d}") if books else ("", "")
 
 
-def age_text(moment: str, now: datetime) -> tuple[str, bool]:
-    """Return how old something is, in words, and whether that is too old to be called current."""
-    age = now - parse_moment(moment)
-    minutes = int(age.total_seconds() // 60)
-    old = age.total_seconds() > STALE_S
+def age_text(moment: str, now: datetime) -> str:
+    """Return how old something is, in words."""
+    minutes = int((now - parse_moment(moment)).total_seconds() // 60)
     if minutes < 2:  # noqa: PLR2004  # not "1 minutes"
-        return "just now", old
+        return "just now"
     if minutes < 120:  # noqa: PLR2004
-        return f"{minutes} minutes ago", old
+        return f"{minutes} minutes ago"
     hours = minutes // 60
-    return (f"{hours} hours ago" if hours < 48 else f"{hours // 24} days ago"), old  # noqa: PLR2004
+    return f"{hours} hours ago" if hours < 48 else f"{hours // 24} days ago"  # noqa: PLR2004
 
 
 def moment_words(moment: str) -> str:

@@ -77,7 +77,7 @@ def test_the_page_shows_ever_more_runs_until_it_is_told_to_stop(tmp_path: Path) 
         read_until(process, "1,500 USDT come in")
         read_until(process, "resolved .* found as order")
         shown = asked(port, "/", Cookie=cookie)[1]
-        assert "A demo: an embedded exchange, no real money" in shown and "Worth over time" in shown
+        assert "A demo: an embedded exchange, no real money" in shown and "Gain and loss" in shown
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

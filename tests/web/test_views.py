@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import html5lib
@@ -12,9 +14,9 @@ import pytest
 
 from rebalancer.journal import records
 from rebalancer.service.requests import FOLDER, Ask, take
-from rebalancer.web.pages import weights_of
+from rebalancer.web.pages import Pages, weights_of
 from tests.report.plans import HOSTILE
-from tests.web.site import Site, make_site
+from tests.web.site import Site, make_place, make_site
 from tests.web.test_access import HOSTILE_HOSTS, HOSTILE_ORIGINS
 
 VIEWS = ("/", "/targets", "/runs", "/cost", "/health", "/coins/BTC", "/coins/USDT")
@@ -55,6 +57,45 @@ def test_the_overview_says_mode_worth_age_next_look_and_every_coins_reason(site:
         assert words in shown, words
     site.house.clock.advance(3 * 3600)
     assert "this is not the present" in site.text("/")
+
+
+def test_a_daily_look_is_not_old_after_hours(site: Site) -> None:
+    path = site.house.folder / "targets.toml"
+    path.write_text(path.read_text() + f'[schedule]\ncron = "{(site.house.clock.now().minute + 59) % 60} 3 * * *"\n')
+    site.house.clock.advance(3 * 3600)
+    assert "this is not the present" not in site.text("/")
+
+
+def test_a_dry_run_beside_a_live_schedule_does_not_change_the_mode_in_large_letters(site: Site) -> None:
+    slot = site.house.clock.now()
+    run = {"slot": slot, "schedule_id": "cron", "mode": "live"}
+    site.house.journal.append(records.run_started("cron-20260301T1207Z-a1", **run))
+    for schedule in ("asked", "manual"):
+        dry = {"slot": slot, "schedule_id": schedule, "mode": "dry-run"}
+        site.house.journal.append(records.run_started(f"{schedule}-20260301T1208Z-a1", **dry))
+        assert "<strong>LIVE</strong>" in site.text("/")
+
+
+def test_money_that_came_in_is_no_gain(site: Site) -> None:
+    before = re.search(r"account (-?[0-9.,]+) USDT", site.text("/"))
+    site.house.exchange.deposit(site.house.user, "usdt", Decimal(5000))
+    site.house.clock.advance(120)
+    site.house.cycle()
+    site.house.clock.advance(120)
+    site.house.cycle()
+    after = re.search(r"account (-?[0-9.,]+) USDT", site.text("/"))
+    assert before and after
+    assert "+5000 USDT" in site.text("/cost")
+    assert abs(float(after[1]) - float(before[1])) < 50, "the deposit counts as gain"
+
+
+def test_the_notice_of_a_demo_stands_on_every_view(site: Site) -> None:
+    place = replace(make_place(site.house.folder), notice="This is <a demo>.", refresh_s=2)
+    pages = Pages(place, site.access, site.house.clock)
+    shown = [pages.overview(), pages.health(), pages.cost(), pages.targets(), pages.runs("") or ""]
+    pages.close()
+    assert all("This is &lt;a demo&gt;." in text for text in shown) and 'data-every="2"' in shown[0]
+    assert "notice" not in site.text("/").partition("<header>")[0]
 
 
 def test_a_halt_a_pause_and_an_unresolved_order_come_first(site: Site) -> None:

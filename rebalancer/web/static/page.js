@@ -3,10 +3,15 @@
 
 // A link may bring the token behind its `#`, which no browser sends anywhere: it is typed for the owner and forgotten.
 const token = document.getElementById("token");
-if (token && location.hash.startsWith("#token=")) {
+const logInByLink = () => {
+  if (!location.hash.startsWith("#token=")) return;
   token.value = location.hash.slice("#token=".length);
   history.replaceState(null, "", location.pathname);
   token.form.requestSubmit();
+};
+if (token) {
+  addEventListener("hashchange", logInByLink);
+  logInByLink();
 }
 
 // The overview renews itself while it is looked at.

@@ -1,0 +1,104 @@
+"""An owner's whole line: other weights on the page, confirmed in the terminal, traded, and seen on the page."""
+
+from __future__ import annotations
+
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from tests.browser.visit import Visit
+from tests.e2e.processes import Home, document, rebalancer
+from tests.e2e.test_serve import exchange_options, serving
+from tests.simulator.loopback import running_exchange
+
+NEVER = "0 0 29 2 *"  # the only cycles are the ones typed
+TRIES = 600
+
+
+def wait_for(what: Callable[[], bool], missing: str) -> None:
+    """Look again and again, for a minute; what never comes is a failure."""
+    for _ in range(TRIES):
+        if what():
+            return
+        select.select([], [], [], 0.1)
+    raise AssertionError(missing)
+
+
+@contextmanager
+def page_process(home: Home, url: str, log: Path) -> Iterator[str]:
+    """Run the dashboard as its owner would and yield its address once it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "rebalancer", "dashboard", "--port", str(port)]
+    with log.open("wb") as out, subprocess.Popen(command, env=home.environment(url), stdout=out, stderr=out) as process:
+
+        def answers() -> bool:
+            assert process.poll() is None, log.read_text()
+            with socket.socket() as door:
+                return door.connect_ex(("127.0.0.1", port)) == 0
+
+        try:
+            wait_for(answers, "the page never listened")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def edit_targets(browser: Browser) -> list[str]:
+    """Stage a change on the page, confirm it in the terminal, trade it, and see it; return what is wrong."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        home = Home(folder, cron=NEVER)
+        with running_exchange(*exchange_options(folder, 1)) as (url, _):
+            assert rebalancer(home.environment(url), "run", "--live").returncode in {0, 3}
+            with page_process(home, url, folder / "page.log") as base:
+                visit = Visit(browser, base, "desktop", "light", None)
+                visit.log_in((home.state / "web-token").read_text().strip())
+                with serving(home, url, "--live", live=True, rate=1):
+                    _stage(visit, home)
+                run_id = _confirm_and_trade(home, url)
+                _see(visit, run_id)
+                visit.close()
+                return visit.wrong
+
+
+def _stage(visit: Visit, home: Home) -> None:
+    """Type other weights, look at what they would lead to, and stage them; the service takes them."""
+    page = visit.page
+    visit.open("/targets")
+    page.check("[data-lock=w_USDT]")
+    page.fill("#w_BTC", "25")
+    page.fill("#w_ETH", "35")
+    assert "Sum 100" in page.inner_text(".sum")
+    page.click("form.weights button >> nth=0")
+    assert "What it would lead to" in page.inner_text("main")
+    assert "sell btcusdt" in page.inner_text("ol.legs")
+    page.click("button.go")
+    assert "Asked for" in page.inner_text("main")
+    wait_for((home.state / "targets.staged.json").exists, "the service never took what was staged")
+
+
+def _confirm_and_trade(home: Home, url: str) -> str:
+    """Confirm in the terminal and run a cycle; return its id."""
+    environ, before = home.environment(url), home.targets.read_text()
+    confirmed = rebalancer(environ, "targets", "confirm", "--yes")
+    assert confirmed.returncode == 0, confirmed.stderr
+    assert "BTC = 25" in home.targets.read_text() and home.targets.read_text() != before
+    ended = document(rebalancer(environ, "run", "--live", "--json"))
+    assert any(order["side"] == "sell" and order["symbol"] == "btcusdt" for order in ended["orders"]), ended
+    return str(ended["cycle_id"])
+
+
+def _see(visit: Visit, run_id: str) -> None:
+    """See the trade on the page."""
+    visit.open(f"/runs/{run_id}")
+    orders = visit.page.inner_text("[aria-label=Orders]")
+    assert "sell btcusdt" in orders and "filled" in orders, orders
