@@ -220,7 +220,16 @@ VERBS: dict[str, list[str]] = {
     "history": ["history"],
     "history as JSON": ["history", "--json"],
     "history as CSV": ["history", "--csv"],
+    **{f"history for {program}": ["history", "--csv", program] for program in ("cointracking", "koinly")},
     "report": ["report"],
+    **{f"report as {form}": ["report", "--format", form] for form in ("json", "csv", "md", "html")},
+    **{
+        f"report of a week as {form}": ["report", "--week", "--format", form] for form in ("text", "json", "md", "html")
+    },
+    "export": ["export", "out/tables"],
+    "export as a zip": ["export", "out/tables.zip"],
+    "backup": ["backup", "out/journal.db"],
+    "restore": ["restore", "out/journal.db", "--yes"],
     "targets": ["targets", "show"],
     "targets as JSON": ["targets", "show", "--json"],
     "targets, checked": ["targets", "check"],
@@ -274,6 +283,7 @@ def test_no_verb_shows_the_key_even_when_libraries_speak_at_debug(
     assert {words[0] for words in VERBS.values()} >= set(main.VERBS) - ELSEWHERE
     assert {words[1] for words in VERBS.values() if words[0] == "targets"} >= set(targets.command.commands)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
     codes = {}
     with served() as url, listening("DEBUG", *CHATTY) as stream:
         if failure == "wrong secret":
@@ -285,9 +295,11 @@ def test_no_verb_shows_the_key_even_when_libraries_speak_at_debug(
             codes[verb] = run(arguments)
     output = capsys.readouterr()
     files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
-    packed = contents(*tmp_path.glob("*.zip"))
-    assert len(packed) == 2 * 8
+    files += [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    packed = contents(*tmp_path.rglob("*.zip"))
+    assert len(packed) == 2 * 8 + 4
     assert hits(output.out, output.err, stream.getvalue(), *files, *packed) == []
     assert codes["plan"] == {"": Exit.DONE, "unreachable": Exit.UNREACHABLE, "wrong secret": Exit.CREDENTIALS}[failure]
     assert failure or "receive_response_headers" in stream.getvalue(), "the libraries did speak"
+    assert failure or codes["backup"] == codes["restore"] == codes["export"] == Exit.DONE
     assert failure or codes["run live"] in (Exit.DONE, Exit.WORK_LEFT), output.err

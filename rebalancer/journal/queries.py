@@ -61,10 +61,10 @@ def _within(at: datetime, since: datetime | None, until: datetime | None) -> boo
 
 def run_view(journal: Journal, started: Row) -> RunView:
     """Return the run that a RUN row began."""
-    view, told = _view(started, json.loads(started.payload_text)), JournalState(binding=journal.state.binding)
+    view, told = begin_view(started, json.loads(started.payload_text)), JournalState(binding=journal.state.binding)
     for row in journal.rows(run_id=started.run_id):
         if row.kind in _IN_RUNS:
-            _add(view, row, json.loads(row.payload_text))
+            add_to_view(view, row, json.loads(row.payload_text))
         elif row.intent_seq is not None:
             fold(told, row)
     view.orders = [order_document(record) for record in told.intents.values()]
@@ -100,11 +100,13 @@ def recorded_run(journal: Journal, run_id: str) -> RecordedRun | None:
     )
 
 
-def _view(row: Row, payload: dict[str, Any]) -> RunView:
+def begin_view(row: Row, payload: Mapping[str, Any]) -> RunView:
+    """Return a run as its first row says, before anything became of it."""
     return RunView(row.seq, row.run_id, row.t_wall, payload["mode"], payload["slot"])
 
 
-def _add(view: RunView, row: Row, payload: dict[str, Any]) -> None:
+def add_to_view(view: RunView, row: Row, payload: Mapping[str, Any]) -> None:
+    """Take a run's plan or its end into its view."""
     if row.kind is Kind.PLAN:
         view.trigger, view.legs, view.nav_quote = payload["trigger"], payload["legs"], payload["nav_quote"] or ""
         totals = payload["plan"].get("totals")

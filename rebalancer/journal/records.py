@@ -13,7 +13,7 @@ from typing import Any
 
 from rebalancer.core.canonical import canonical
 from rebalancer.core.ledger import Books
-from rebalancer.core.model import Order, Side, Terms, amount_of, price_of, side_of
+from rebalancer.core.model import Fill, Order, Side, Terms, amount_of, price_of, side_of
 from rebalancer.core.money import ZERO, QuoteAmount
 from rebalancer.core.orders import Event
 from rebalancer.core.plan import Leg, Plan
@@ -154,13 +154,10 @@ def outcome(
     order: Order | None = None,
     venue_order_id: str = "",
     fees: Mapping[str, Decimal] | None = None,
-    filled_at: datetime | None = None,
+    fills: Sequence[Fill] = (),
     t_exch: datetime | None = None,
 ) -> Entry:
-    """Return the row that moves an intent after SENDING (or ends one that was never sent).
-
-    `filled_at` is when the last of it traded, `t_exch` when the exchange was asked.
-    """
+    """Return the row that moves an intent after SENDING (or ends one that was never sent)."""
     payload: dict[str, Any] = {"event": event}
     if text:
         payload["text"] = text
@@ -175,9 +172,17 @@ def outcome(
         payload["venue_order_id"] = venue_order_id
     if fees is not None:
         payload["fees"] = fees
-    if filled_at is not None:
-        payload["filled_at"] = filled_at
+    if fills:
+        payload["fills"] = [_fill(each) for each in fills]
     return Entry(Kind.OUTCOME, payload, run_id, intent_seq, t_exch)
+
+
+def _fill(fill: Fill) -> dict[str, Any]:
+    """Return one match result; a fee that another coin paid stands under that coin."""
+    paid = {fill.fee_asset: fill.fee} if fill.fee else {}
+    paid |= {fill.deducted_asset: fill.deducted} if fill.deducted else {}
+    moment = {} if fill.filled_at is None else {"at": fill.filled_at}
+    return {"id": fill.fill_id, **moment, "price": fill.price, "quantity": fill.quantity, "fees": paid}
 
 
 def evidence(run_id: str, intent_seq: int, kind: str, facts: Mapping[str, Any], t_exch: datetime) -> Entry:

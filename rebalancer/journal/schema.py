@@ -76,6 +76,16 @@ def prepare(database: sqlite3.Connection, place: str) -> None:
         database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
 
+def is_journal(path: Path) -> bool:
+    """Return whether a file is a journal of any version; it is not changed."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+        try:
+            query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'journal'"
+            return bool(database.execute(query).fetchone()[0])
+        except sqlite3.DatabaseError:
+            return False
+
+
 def require_version(database: sqlite3.Connection, place: str) -> None:
     """Raise JournalError unless this is a journal of the version that this program knows."""
     version = database.execute("PRAGMA user_version").fetchone()[0]

@@ -237,6 +237,10 @@ class Journal:
             low, high = (middle + 1, high) if parse_moment(row[0]) < moment else (low, middle)
         return low
 
+    def copy_to(self, target: sqlite3.Connection) -> None:
+        """Copy all that is on disk at one moment into a blank database; sqlite3.Error where that fails."""
+        self._database.backup(target)
+
     def follow(self) -> None:
         """Take in what the writer added since; for one that only reads. JournalError as for opening."""
         self._chain = proof.prove_on(self._database, self._chain, self._place)

@@ -67,8 +67,10 @@ class _Told:
             self.acked.add(key)
         elif row.kind is Kind.OUTCOME:
             payload: dict[str, Any] = json.loads(row.payload_text)
-            if "filled_at" in payload:  # older rows have none; the order was signed moments before
-                self.filled_at[key] = parse_moment(payload["filled_at"])
+            # Older rows know no fills; the order was signed moments before.
+            moments = [parse_moment(fill["at"]) for fill in payload.get("fills", ()) if "at" in fill]
+            if moments:
+                self.filled_at[key] = max(moments)
 
 
 def traded_between(journal: Journal, since: datetime | None, until: datetime | None) -> Iterator[Traded | IntentRecord]:

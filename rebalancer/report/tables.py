@@ -41,7 +41,7 @@ def plan_csv(plan: Plan, header: PlanHeader) -> str:
                 *(plain(figure) for figure in figures), line.decision.value,
                 *(plain(sum(each, ZERO)) if each else "" for each in (sold, spent_quote)), collars.get(line.asset, ""),
                 plain(sum(fee_quote, ZERO)) if fee_quote else "",
-                line.reason.code.value, _field(line.reason.text),
+                line.reason.code.value, field_text(line.reason.text),
                 line.state.value, plain(line.kept), plain(line.external),
             ]
         )  # fmt: skip
@@ -121,7 +121,7 @@ def cell(text: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", printable(text).replace("&", "&amp;").replace("<", "&lt;"))
 
 
-def _field(text: str) -> str:
+def field_text(text: str) -> str:
     """Return words that no spreadsheet takes for a formula."""
     shown = printable(text)
     return f"'{shown}" if shown.lstrip().startswith(("=", "+", "-", "@")) else shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from rebalancer.core.model import Fill, Order, OrderState
@@ -29,11 +29,6 @@ class Settled:
     order: Order
     fills: tuple[Fill, ...]
     fees: Mapping[str, Decimal]
-
-    @property
-    def filled_at(self) -> datetime | None:
-        """Return when the last of it traded, or None where the exchange does not say."""
-        return max((fill.filled_at for fill in self.fills if fill.filled_at is not None), default=None)
 
 
 def settle(shell: Shell, key: Key, *, polls_s: Sequence[float] = POLLS_S) -> bool:
@@ -105,7 +100,7 @@ def _record_end(shell: Shell, record: IntentRecord, settled: Settled) -> None:
             _EVENTS[order.state],
             order=order,
             fees=settled.fees,
-            filled_at=settled.filled_at,
+            fills=settled.fills,
             t_exch=shell.venue.server_now(),
         )
     )

@@ -172,6 +172,8 @@ def _step(state: JournalState, now: datetime, rng: random.Random, number: int) -
     run = run_id("test", now, number + 1)
     if number % 40 == 17:
         return (records.ack_plan(run, "owner", weights_digest="weights", up_to_quote=d("0.5") + number),)
+    if number % 40 == 23:
+        return (records.targets_changed({"how": "file", "digest": f"digest {number}"}),)
     makers = [
         lambda: (started(run, slot=now), records.config(run, digest="d", weights={"BTC": d("99.5"), "USDT": d("0.5")})),
         lambda: (
