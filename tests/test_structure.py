@@ -66,6 +66,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.seams",
         "rebalancer.cron_trigger",
         "rebalancer.targets.file",
+        "rebalancer.targets.listed",
         "rebalancer.service.clock",
         "rebalancer.service.pause",
         "rebalancer.service.requests",

@@ -43,11 +43,13 @@ class House:
     def cycle(
         self, targets: Targets, *, schedule_id: str, slot: datetime, settle_s: float, forced: bool = False
     ) -> CycleResult:
-        """Run one cycle and write its log line."""
+        """Run one cycle and write its log line; what the exchange lists is kept for the page."""
+        from rebalancer.cli.listing import renew_listed  # noqa: PLC0415
         from rebalancer.service.cycle import run_cycle  # noqa: PLC0415
 
         result = run_cycle(self.shell, targets, schedule_id=schedule_id, slot=slot, settle_s=settle_s, forced=forced)
         log_cycle(result)
+        renew_listed(self.connection, self.paths.state, targets, self.shell.clock)
         return result
 
 

@@ -85,7 +85,7 @@ def make_dry_plan(settings: Settings, targets: Targets, *, forced: bool = False,
     """
     clock = SystemClock(settings.clock_rate)
     kind = settings.venue_kind
-    with connect(settings, kind, clock=clock, codes=targets.codes, keep=_kept(settings, kind)) as connection:
+    with connect(settings, kind, clock=clock, codes=targets.codes, keep=keeps_embedded(settings, kind)) as connection:
         connection.venue.fetch_server_time()
         account_id = account_of(settings, connection, live=False)
         # Only now: the first request is on its way before the heavier half of the program is loaded.
@@ -109,7 +109,7 @@ def tag_lines(tag: PriceTag | None) -> str:
     return "\n".join(lines_of(tag_text(tag))) + "\n"
 
 
-def _kept(settings: Settings, kind: str) -> bool:
+def keeps_embedded(settings: Settings, kind: str) -> bool:
     """Use the embedded exchange that `run` keeps, if it ever ran; a plan alone makes none."""
     if kind != "embedded":
         return False

@@ -11,6 +11,7 @@ import click
 
 from rebalancer.cli.context import load_settings
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.listing import require_listed
 from rebalancer.cli.target_file import change_file
 from rebalancer.cli.target_words import targets_document, text_of
 from rebalancer.cli.terminal import echo_document, heading, lines_of
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--lock", multiple=True, metavar="ASSET", help="Leave this weight; the coins not named share the rest.")
 @click.option("--share", is_flag=True, help="Let the coins that are not named share the rest, in proportion.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
+@click.option("--no-preview", is_flag=True, help="Do not ask the exchange, neither for the trades nor for its list.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; needs --yes.")
 def set_(
     *,
@@ -73,6 +74,7 @@ def set_(
         edit = replace(edit, weights=share_rest(current.weights, edit.weights, [*edit.sell, *edit.leave], locked))
     after = set_weights(before, edit.weights, edit.leave, str(path), sell=edit.sell)
     targets = parse_targets(after, str(path))
+    require_listed(settings, current, targets, ask=not no_preview)
     changes = diff(before, after, f"{path} (new)", f"{path} (now)")
     if not as_json:
         click.echo(heading(settings.mode, settings.venue_kind))
@@ -101,7 +103,7 @@ def set_(
 
 @click.command(short_help="Put in force what was staged on the page; shows the trades first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
+@click.option("--no-preview", is_flag=True, help="Do not ask the exchange, neither for the trades nor for its list.")
 @click.option("--discard", is_flag=True, help="Forget what was staged instead.")
 def confirm(*, yes: bool, no_preview: bool, discard: bool) -> int:
     """Put the weights in force that were staged on the page: shows the trades and the cost first."""
@@ -123,6 +125,7 @@ def confirm(*, yes: bool, no_preview: bool, discard: bool) -> int:
     # A weight that stays keeps its figure as it is written, were it `+5.0`.
     changes = {asset: percent for asset, percent in staged.weights.items() if current.weights.get(asset) != percent}
     after = set_weights(text_of(path), changes, leave, str(path))
+    require_listed(settings, current, parse_targets(after, str(path)), ask=not no_preview)
     _put_in_force(settings, path, after, How.CONFIRM, yes=yes, no_preview=no_preview)
     unstage(state)
     return Exit.DONE
@@ -134,7 +137,7 @@ def confirm(*, yes: bool, no_preview: bool, discard: bool) -> int:
 )
 @click.argument("version", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--no-preview", is_flag=True, help="Do not look at the exchange for the trades it would cause.")
+@click.option("--no-preview", is_flag=True, help="Do not ask the exchange, neither for the trades nor for its list.")
 def undo(*, version: str | None, yes: bool, no_preview: bool) -> int:
     """Go back to the version before the last change, or to VERSION as `targets history` names it.
 

@@ -25,6 +25,7 @@ from rebalancer.seams import Clock
 from rebalancer.service import requests
 from rebalancer.service.pause import PauseSwitch
 from rebalancer.targets.file import load_targets
+from rebalancer.targets.listed import Listed, listed_in
 from rebalancer.web import glance, reading
 from rebalancer.web.access import FORM_FIELD, Access
 from rebalancer.web.drift_bar import drift_bar
@@ -228,12 +229,33 @@ class Pages:
     def _editor(self, targets: Targets, weights: Mapping[str, str] | None = None, **more: Any) -> str:
         shown = weights or {asset: f"{weight:f}" for asset, weight in targets.weights.items()}
         said = {"problem": "", "preview": None, "staged": False, **more}
-        return self._filled("targets", targets=targets, weights=shown, file=str(self._place.targets), **said)
+        listed = self._listed(targets)
+        unknown = [asset for asset in shown if asset not in targets.weights] if listed is None else []
+        return self._filled(
+            "targets",
+            targets=targets,
+            weights=shown,
+            file=str(self._place.targets),
+            coins=sorted(listed.coins) if listed else [],
+            unchecked=", ".join(unknown),
+            **said,
+        )
+
+    def _listed(self, targets: Targets) -> Listed | None:
+        return listed_in(self._place.state, self._place.venue, targets.quote)
+
+    def _weights(self, form: Mapping[str, str], targets: Targets) -> tuple[dict[str, str], str]:
+        """Return the weights of a form and what is wrong with them; a new coin must be one that is listed."""
+        weights, problem = weights_of(form)
+        listed = self._listed(targets)
+        if not problem and listed is not None:
+            problem = "; ".join(listed.problems([asset for asset in weights if asset not in targets.weights]))
+        return weights, problem
 
     def preview(self, form: Mapping[str, str]) -> str:
         """Return the form again with what its weights would lead to."""
         targets = self._targets()
-        weights, problem = weights_of(form)
+        weights, problem = self._weights(form, targets)
         if problem:
             return self._editor(targets, weights or None, problem=problem)
         with self._reader.journal():
@@ -244,7 +266,7 @@ class Pages:
     def stage(self, form: Mapping[str, str]) -> str:
         """Leave the weights as a request, for the owner to confirm in the terminal."""
         targets = self._targets()
-        weights, problem = weights_of(form)
+        weights, problem = self._weights(form, targets)
         if not problem:
             problem = self._leave(requests.Ask.STAGE_TARGETS, {"weights": weights, "based_on": targets.digest})
         return self._editor(targets, weights or None, problem=problem, staged=not problem)

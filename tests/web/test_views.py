@@ -14,6 +14,7 @@ import pytest
 
 from rebalancer.journal import records
 from rebalancer.service.requests import FOLDER, Ask, take
+from rebalancer.targets.listed import Listed, keep_listed
 from rebalancer.web.pages import Pages, weights_of
 from tests.report.plans import HOSTILE
 from tests.web.site import Site, make_place, make_site
@@ -237,6 +238,24 @@ def test_weights_that_are_none_are_said_and_not_staged(site: Site, form: dict[st
     answer = site.post("/targets/stage", **form)
     assert words.replace("<", "&lt;") in answer.text
     assert take(site.house.folder, site.house.clock.now()) == []
+
+
+def test_a_new_coin_must_be_one_that_the_exchange_lists_and_the_list_is_offered(site: Site) -> None:
+    form = {"w_BTC": "40", "w_ETH": "25", "w_SOL": "15", "w_USDT": "15", "add_asset": "dogge", "add_percent": "5"}
+    unchecked = site.post("/targets/stage", **form).text
+    assert "Not checked whether the exchange lists DOGGE" in unchecked
+    assert len(take(site.house.folder, site.house.clock.now())) == 1
+    now = site.house.clock.now()
+    keep_listed(site.house.folder, Listed("embedded", "USDT", frozenset({"BTC", "ETH", "SOL", "DOGE"}), now))
+    for view in ("/targets/stage", "/targets/preview"):
+        refused = site.post(view, **form).text
+        assert "embedded lists no pair DOGGE/USDT" in refused and "did you mean DOGE?" in refused, refused
+    assert take(site.house.folder, now) == []
+    assert '<option value="DOGE">' in site.text("/targets") and "Not checked" not in site.text("/targets")
+    strict(site.client.get("/targets").text)
+    site.post("/targets/stage", **{**form, "add_asset": "doge"})
+    (request,) = take(site.house.folder, now)
+    assert request.facts["weights"]["DOGE"] == "5"
 
 
 def test_a_coin_can_be_added_and_one_left_out() -> None:
