@@ -38,7 +38,7 @@ def approve(
         return room, ()
     smallest = max((smallest_trade(each, valuation.nav_here_quote) for each in snapshot.rules.values()), default=ZERO)
     if usage.acked_quote is not None and usage.acked_quote >= smallest:
-        return replace(room, turnover_quote=min(room.turnover_quote, usage.acked_quote)), ()
+        return replace(room, turnover_quote=min(room.turnover_quote, usage.acked_quote), needs_leave=True), ()
     return room, (_question(targets, usage, valuation, trigger, needed, both, name),)
 
 

@@ -26,6 +26,7 @@ class Room:
     notional_day_quote: Decimal | None
     notional_order_quote: Decimal | None
     orders: int
+    needs_leave: bool = False  # it is what the owner allowed, or less
 
 
 def nav_known(usage: Usage, nav_quote: Decimal) -> Decimal:

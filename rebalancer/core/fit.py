@@ -69,6 +69,23 @@ def clip_to_limits(
     return fitted or _denied(code, leg, f"{bound:.2f}", f"{most_quote:.2f}")
 
 
+def clip_to_leave(
+    leg: Leg, left_quote: Decimal, mid_now: Decimal, rules: MarketRules, *, amount_precision: bool
+) -> Leg | Denial:
+    """Return the leg within what is left of the owner's leave on its side, or the denial.
+
+    A sell counts with what it brings, so it is worth the dearer of its price at the decision and now. What the price
+    does while it is on its way is in the fill, and so off what is left for the legs after it.
+    """
+    dearer = max(ONE, EXACT.divide(mid_now, leg.mid)) if leg.side is Side.SELL and leg.direct is None else ONE
+    most_quote = max(leg.notional_quote, leg.committed_quote) * dearer
+    if most_quote <= left_quote:
+        return leg
+    bound = EXACT.divide(max(left_quote, ZERO), dearer)
+    fitted = fit_leg_to_notional(leg, bound, rules, amount_precision=amount_precision)
+    return fitted or _denied(Deny.ACK_NEEDED, leg, f"{left_quote:.2f}", f"{most_quote:.2f}")
+
+
 def fit_leg_to_notional(leg: Leg, notional_quote: Decimal, rules: MarketRules, *, amount_precision: bool) -> Leg | None:
     """Return the leg cut to a notional, or None when what is left is below HTX's minimum."""
     wish = EXACT.divide(notional_quote, _unit_worth(leg))

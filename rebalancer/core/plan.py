@@ -151,7 +151,7 @@ class Plan:
 
     Without a price for every target asset there is no NAV: both NAVs and `totals` are None, `assets` is empty.
     `nav_here_quote` is the part of `nav_quote` that is at the exchange. `warnings` stop nothing: what a live cycle
-    would refuse and a dry run only says.
+    would refuse and a dry run only says. `needs_leave` plans trade no more than the owner allowed for their weights.
     """
 
     taken_at: datetime
@@ -168,6 +168,7 @@ class Plan:
     totals: Totals | None
     notes: tuple[str, ...] = ()  # what the owner should know and nothing was refused for
     warnings: tuple[Denial, ...] = ()
+    needs_leave: bool = False
 
     @property
     def saves_quote(self) -> Decimal:

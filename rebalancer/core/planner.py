@@ -85,6 +85,7 @@ def _plan(
             usage = replace(usage, trades={})
         outcome, routed = decide_routed(snapshot, targets, usage, valuation, trigger, room)
     plan = _assemble(snapshot, targets, valuation, trigger, outcome, denials, routed)
+    plan = replace(plan, needs_leave=room.needs_leave)
     return plan if live else replace(plan, warnings=asked)
 
 

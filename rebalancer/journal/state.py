@@ -110,7 +110,11 @@ class Approval:
     @property
     def left_quote(self) -> Decimal:
         """Return what may still be turned over."""
-        return max(ZERO, self.up_to_quote - max(self.sold_quote, self.bought_quote))
+        return min(self.left_on(Side.SELL), self.left_on(Side.BUY))
+
+    def left_on(self, side: Side) -> Decimal:
+        """Return what may still be sold, or bought."""
+        return max(ZERO, self.up_to_quote - (self.sold_quote if side is Side.SELL else self.bought_quote))
 
     def used_by(self, record: IntentRecord, quote: str) -> Approval:
         """Return what is left after a fill; one coin sold for another counts on both sides, at its worth when sent."""

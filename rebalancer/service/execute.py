@@ -231,12 +231,23 @@ def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance
         return f"{clipped.code}: {clipped.text}"
     if book.mid is None:
         return f"{Deny.QUOTE_ONE_SIDED}: the book of {leg.symbol} lost a side"
+    if run.plan.needs_leave:
+        left = _leave_left(run, leg)
+        clipped = fit.clip_to_leave(clipped, left, book.mid, rules, amount_precision=amount_precision)
+        if not isinstance(clipped, Leg):
+            return f"{clipped.code}: {clipped.text}"
     most_bps = run.targets.limits.max_slippage_bps
     cut = fit.cut_to_book(clipped, book, rules, most_bps, amount_precision=amount_precision)
     if cut is None:
         slippage_bps = walk_book(book, leg.mid, clipped.size).slippage_bps
         return f"slippage: {leg.symbol} would now cost {slippage_bps:.1f} bps against the decision"
     return cut
+
+
+def _leave_left(run: Execution, leg: Leg) -> Decimal:
+    """Return what the fills so far left, on the leg's side, of the turnover that the owner allowed."""
+    approval = run.shell.journal.state.approval
+    return ZERO if approval is None else min(approval.left_on(side) for side in _sides(leg))
 
 
 def _sold_quote(run: Execution) -> Decimal:

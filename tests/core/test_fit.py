@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.core.fit import clip_to_limits, first_leg_alone, fit_leg, fit_leg_to_notional
+from rebalancer.core.fit import clip_to_leave, clip_to_limits, first_leg_alone, fit_leg, fit_leg_to_notional
 from rebalancer.core.model import Usage
 from rebalancer.core.money import BaseAmount, QuoteAmount
 from rebalancer.core.plan import Denial, Direct, Leg
@@ -148,6 +148,46 @@ def test_a_limit_that_leaves_less_than_the_minimum_denies_with_both_numbers(
     assert clipped(BUY, replace(OPEN, **limits), usage, spent=spent) == Denial(code, text, "BTC", left, "400.00")
 
 
+@pytest.mark.parametrize(
+    ("one", "left", "now", "size"),
+    [
+        (SELL, "400", "200", "2"),
+        (SELL, "400", "100", "2"),  # a fall of the price is no room: it may rise again before the order is there
+        (SELL, "399.99", "100", "1.99"),
+        (SELL, "400", "250", "1.6"),
+        (SELL, "500", "250", "2"),
+        (SELL, "499.99", "250", "1.99"),
+        (BUY, "400", "250", "400"),
+        (BUY, "399.99", "250", "399.9"),
+        (BUY, "10", "100", "10"),
+    ],
+)
+def test_a_leg_turns_over_no_more_than_the_owners_leave_has_left_at_the_dearer_price(
+    one: Leg, left: str, now: str, size: str
+) -> None:
+    clipped = clip_to_leave(one, d(left), d(now), RULES, amount_precision=False)
+    assert isinstance(clipped, Leg) and clipped.size.value == d(size)
+
+
+def test_a_buy_with_a_collar_counts_against_the_leave_with_all_that_it_may_cost() -> None:
+    one = leg(QuoteAmount(d(404)), 400, collar=d(202))
+    assert clip_to_leave(one, d(404), d(200), RULES, amount_precision=False) == one
+    clipped = clip_to_leave(one, d(403), d(200), RULES, amount_precision=False)
+    assert isinstance(clipped, Leg) and clipped.size.value <= 403
+
+
+@pytest.mark.parametrize(
+    ("one", "left", "now", "value"),
+    [(SELL, "9.99", "200", "400.00"), (SELL, "9.99", "250", "500.00"), (BUY, "9.99", "250", "400.00"), (BUY, "-3", "200", "400.00")],
+)  # fmt: skip
+def test_a_leave_that_has_less_than_the_minimum_left_denies_with_both_numbers(
+    one: Leg, left: str, now: str, value: str
+) -> None:
+    denial = clip_to_leave(one, d(left), d(now), RULES, amount_precision=False)
+    assert isinstance(denial, Denial)
+    assert (denial.code, denial.limit, denial.value) == (Deny.ACK_NEEDED, f"{d(left):.2f}", value)
+
+
 @pytest.mark.parametrize(("sent", "denied"), [(4, False), (5, True), (6, True)])
 def test_the_last_order_of_the_day_goes_and_the_next_is_denied(sent: int, denied: bool) -> None:
     made = clipped(BUY, OPEN, Usage(orders=sent))
@@ -215,6 +255,16 @@ def test_a_direct_leg_is_measured_in_the_accounts_quote_coin_against_the_fuller_
         DIRECT, size=QuoteAmount(d("1.5")), notional_quote=d(150), fee_quote=d("0.375"),
         direct=Direct(d(100), d(50), d(3)),
     )  # fmt: skip
+
+
+def test_a_direct_leg_counts_against_the_leave_with_its_worth_at_the_decision() -> None:
+    sell = replace(
+        DIRECT, size=BaseAmount(d(2)), direct=Direct(spent_mid=d(200), received_mid=d(100), saves_quote=d(8))
+    )
+    for one in (DIRECT, sell):
+        assert clip_to_leave(one, d(400), d(10**6), CROSS, amount_precision=False) == one
+        clipped = clip_to_leave(one, d(200), d(10**6), CROSS, amount_precision=False)
+        assert isinstance(clipped, Leg) and clipped.notional_quote == 200
 
 
 def test_a_probe_may_be_a_direct_leg_which_needs_no_cash() -> None:

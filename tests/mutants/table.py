@@ -231,6 +231,8 @@ MUTANTS: tuple[Mutant, ...] = (
        "        return Trigger.CASH_FLOW\n", "        return Trigger.OUTSIDE_BAND\n", "core/test_owner_wishes.py", T_OWNER_P),
     _m("a large change asks for nothing", "core/planner.py",
        "    denials += asked if live else ()\n", "    denials += ()\n", "core/test_owner_wishes.py", T_OWNER),
+    _m("legs are not held against what the fills left of the leave", "service/execute.py",
+       "    if run.plan.needs_leave:\n", "    if False:\n", T_OWNER),
     _m("what was allowed is never used up", "journal/fold.py",
        "            state.approval = state.approval.used_by(state.intents[record.key], _quote(state))\n", "            pass\n", T_USAGE, T_OWNER),
     _m("leave is for any weights", "journal/state.py",

@@ -177,6 +177,24 @@ def test_no_more_is_traded_than_was_allowed_and_other_weights_ask_anew(tmp_path:
     assert allow_for_others.status == "refused"
 
 
+def test_prices_that_rise_between_plan_and_order_carry_nothing_past_the_leave(tmp_path: Path) -> None:
+    house = capped_change(tmp_path)
+    allow(house, house.cycle(), "700")
+    posts = len(house.records)
+    market, usd = house.exchange.market, house.exchange.market._usd
+
+    def rise(progress: Progress) -> None:
+        if progress.step is Step.PLANNED:
+            market._usd = lambda code, at: usd(code, at) * (1 if code == "usdt" else Decimal("1.019"))  # type: ignore[method-assign]
+
+    house.on_progress = rise
+    house.cycle()
+    new = house.records[posts:]
+    sold = sum(record.filled_quote for record in new if record.side == "sell")
+    assert 680 < sold <= 700, [record.text for record in new]
+    assert sum(record.filled_quote for record in new if record.side == "buy") <= 700
+
+
 @pytest.mark.parametrize("mode", ["dry-run", "live"])
 def test_a_first_build_asks_live_and_warns_dry(tmp_path: Path, mode: str) -> None:
     house = House(tmp_path, balances={"USDT": Decimal(10_000)}, mode=mode)

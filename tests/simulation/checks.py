@@ -173,8 +173,19 @@ class Checker:
         allowed = self.allowed.get(row["weights_digest"])
         must(allowed is not None, "I19", f"{known.cid} is part of a turnover of {needed:.2f} that nobody allowed")
         for side in known.sides():
-            total = self.used[side] + Decimal((known.sending or {})["notional_quote"])
+            total = self.used[side] + self._worth(known)
             must(total <= (allowed or 0), "I19", f"{known.cid} makes it {total:.2f}, {allowed} are allowed")
+
+    def _worth(self, known: Known) -> Decimal:
+        """Return the most that an order turns over at the prices of now, in USDT; coin for coin at its own word."""
+        sending = known.sending or {}
+        amount, notional = Decimal(sending["amount"]), Decimal(sending["notional_quote"])
+        if len(known.sides()) > 1:
+            return notional
+        if known.side == "buy":
+            return amount * Decimal(known.price or 1)
+        bids, _ = self.world.market.book(known.symbol, self.world.true_ms, levels=1)
+        return max(notional, amount * bids[0][0])
 
     def _wire_equals_intent(self, body: dict[str, Any], known: Known) -> None:
         sending = known.sending or {}
