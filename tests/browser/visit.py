@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 Scheme = Literal["light", "dark"]
+PATIENCE_MS = 120_000  # a busy machine is slow, not wrong
 
 
 class Visit:
@@ -24,6 +25,7 @@ class Visit:
         self._context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, java_script_enabled=script
         )
+        self._context.set_default_timeout(PATIENCE_MS)
         self.page: Page = self._context.new_page()
         self.base, self.name = base, f"{size}-{scheme}"
         self.wrong: list[str] = []
