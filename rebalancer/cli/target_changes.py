@@ -20,7 +20,7 @@ from rebalancer.core.targets import Targets
 from rebalancer.cron_trigger import slots_a_day
 from rebalancer.errors import ConfigError, RebalancerError
 from rebalancer.targets.changes import How, matching
-from rebalancer.targets.edit import PREVIOUS_SUFFIX, diff, set_weights
+from rebalancer.targets.edit import PREVIOUS_SUFFIX, diff, set_weights, with_weights
 from rebalancer.targets.file import load_targets, parse_targets
 from rebalancer.targets.share import share_rest
 from rebalancer.targets.toml_text import decode
@@ -121,10 +121,7 @@ def confirm(*, yes: bool, no_preview: bool, discard: bool) -> int:
     current = load_targets(path)
     if staged.based_on != current.digest:
         raise ConfigError(f"{path}: was changed after this was staged; stage again, or `targets confirm --discard`")
-    leave = [asset for asset in current.weights if asset not in staged.weights]
-    # A weight that stays keeps its figure as it is written, were it `+5.0`.
-    changes = {asset: percent for asset, percent in staged.weights.items() if current.weights.get(asset) != percent}
-    after = set_weights(text_of(path), changes, leave, str(path))
+    after = with_weights(text_of(path), staged.weights, str(path))
     require_listed(settings, current, parse_targets(after, str(path)), ask=not no_preview)
     _put_in_force(settings, path, after, How.CONFIRM, yes=yes, no_preview=no_preview)
     unstage(state)

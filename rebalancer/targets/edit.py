@@ -49,6 +49,18 @@ def set_weights(
     return after
 
 
+def with_weights(text: str, weights: Mapping[str, Decimal], source: str) -> str:
+    """Return the file's text with these weights and no others; a figure that stays is left as it is written.
+
+    Raises ConfigError as `set_weights` does.
+    """
+    before = loads(text, source).get("weights")
+    known = before if isinstance(before, dict) else {}
+    changes = {asset: percent for asset, percent in weights.items() if as_decimal(known.get(asset)) != percent}
+    leaving = [asset for asset, percent in known.items() if asset not in weights and as_decimal(percent) != ZERO]
+    return set_weights(text, changes, leaving, source)
+
+
 def _with_exits(text: str, coins: Collection[str], source: str) -> str:
     """Return the text with coins named in [exit]: below its header, or in a new section at the end."""
     if not coins:

@@ -36,7 +36,7 @@ def make_app(pages: Pages, access: Access) -> Starlette:
         Route("/coins/{asset}", _showing(pages, lambda request: pages.coin(request.path_params["asset"]))),
         Route("/cost", _showing(pages, lambda _: pages.cost())),
         Route("/health", _showing(pages, lambda _: pages.health())),
-        Route("/targets", _showing(pages, lambda _: pages.targets())),
+        Route("/targets", _showing(pages, lambda request: pages.targets(request.query_params.get("version", "")))),
         _changes("/targets/preview", pages, access, lambda _request, form: pages.preview(form)),
         _changes("/targets/stage", pages, access, lambda _request, form: pages.stage(form)),
         _changes("/ask/{what}", pages, access, lambda request, form: pages.ask(request.path_params["what"], form)),

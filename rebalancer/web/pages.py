@@ -14,7 +14,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rebalancer.core.canonical import parse_moment
-from rebalancer.core.money import HUNDRED, parse_decimal
 from rebalancer.core.targets import Targets
 from rebalancer.cron_trigger import next_slot
 from rebalancer.errors import ConfigError, RebalancerError
@@ -29,9 +28,9 @@ from rebalancer.targets.listed import Listed, listed_in
 from rebalancer.web import glance, reading
 from rebalancer.web.access import FORM_FIELD, Access
 from rebalancer.web.drift_bar import drift_bar
+from rebalancer.web.editing import ASSET, VERSION, past_changes, staged_words, weights_of, weights_of_version
 from rebalancer.web.preview import ask as ask_for_preview
 
-ASSET = re.compile(r"[A-Z0-9]{1,20}")
 SEQ = re.compile(r"[0-9]{1,15}")
 RUN = re.compile(r"[A-Za-z0-9-]{1,60}")
 RUNS_SHOWN = 5
@@ -222,18 +221,26 @@ class Pages:
                 state_place=str(self._place.state),
             )
 
-    def targets(self) -> str:
-        """Return the weights as a form."""
-        return self._editor(self._targets())
+    def targets(self, version: str = "") -> str | None:
+        """Return the weights as a form, filled with those in force or with those of an older version."""
+        if not version:
+            return self._editor(self._targets())
+        with self._reader.journal() as journal:
+            weights = weights_of_version(journal, version) if VERSION.fullmatch(version) else None
+        return None if weights is None else self._editor(self._targets(), weights)
 
     def _editor(self, targets: Targets, weights: Mapping[str, str] | None = None, **more: Any) -> str:
         shown = weights or {asset: f"{weight:f}" for asset, weight in targets.weights.items()}
         said = {"problem": "", "preview": None, "staged": False, **more}
         listed = self._listed(targets)
         unknown = [asset for asset in shown if asset not in targets.weights] if listed is None else []
+        with self._reader.journal() as journal:
+            past = past_changes(journal)
         return self._filled(
             "targets",
             targets=targets,
+            past=past,
+            waiting=staged_words(self._place.state, targets),
             weights=shown,
             file=str(self._place.targets),
             coins=sorted(listed.coins) if listed else [],
@@ -258,18 +265,27 @@ class Pages:
         weights, problem = self._weights(form, targets)
         if problem:
             return self._editor(targets, weights or None, problem=problem)
+        found = self._look_ahead(weights)
+        problem = found.get("refused") or found.get("problem", "")
+        return self._editor(targets, weights, problem=problem, preview=found.get("plan") and found)
+
+    def _look_ahead(self, weights: Mapping[str, str]) -> dict[str, Any]:
         with self._reader.journal():
             pass  # only what can be trusted is previewed
-        found = ask_for_preview(self._place.journal, self._place.targets, weights)
-        return self._editor(targets, weights, problem=found.get("problem", ""), preview=found.get("plan") and found)
+        return ask_for_preview(self._place.journal, self._place.targets, weights)
 
     def stage(self, form: Mapping[str, str]) -> str:
-        """Leave the weights as a request, for the owner to confirm in the terminal."""
+        """Leave the weights as a request, for the owner to confirm in the terminal; show what they lead to."""
         targets = self._targets()
         weights, problem = self._weights(form, targets)
+        found = {} if problem else self._look_ahead(weights)
+        problem = problem or found.get("refused", "")
         if not problem:
             problem = self._leave(requests.Ask.STAGE_TARGETS, {"weights": weights, "based_on": targets.digest})
-        return self._editor(targets, weights or None, problem=problem, staged=not problem)
+        staged, unseen = not problem, found.get("problem", "")
+        return self._editor(
+            targets, weights or None, problem=problem or unseen, staged=staged, preview=found.get("plan") and found
+        )
 
     def ask(self, what: str, form: Mapping[str, str]) -> str:
         """Leave a request for a pause or a dry run."""
@@ -289,27 +305,3 @@ class Pages:
         except OSError as exc:
             return f"the request cannot be left: {exc.strerror}; may this process write to the state directory?"
         return ""
-
-
-def weights_of(form: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """Return the weights of a form as typed, and what is wrong with them, if anything is."""
-    typed = {name.removeprefix("w_"): text.strip() for name, text in form.items() if name.startswith("w_")}
-    extra, share = form.get("add_asset", "").strip().upper(), form.get("add_percent", "").strip()
-    if extra:
-        typed[extra] = share
-    kept = {asset: text for asset, text in typed.items() if text not in {"", "0"}}
-    total = Decimal(0)
-    for asset, text in kept.items():
-        if not ASSET.fullmatch(asset):
-            return kept, f"{printable(asset)[:30]}: a coin is capital letters and digits"
-        try:
-            value = parse_decimal(text)
-        except ValueError:
-            return kept, f"{asset}: {printable(text)[:30]} is not a number of percent"
-        if not 0 < value <= HUNDRED:
-            return kept, f"{asset}: {text} is outside 0 to 100 percent"
-        total += value
-    if total != HUNDRED:
-        way = "too much" if total > HUNDRED else "missing"
-        return kept, f"the weights sum to {total:f}, not 100: {abs(HUNDRED - total):f} {way}"
-    return kept, ""

@@ -1,6 +1,7 @@
 """What other weights would lead to, from the last recorded look. A process of its own: the page stays small.
 
-Reads {"journal", "targets", "weights"} as JSON on stdin, prints {"plan", "taken_at", "days", "spread"} or {"problem"}.
+Reads {"journal", "targets", "weights"} as JSON on stdin, prints {"plan", "taken_at", "days", "spread"}, {"refused"} for
+weights that the file cannot have, or {"problem"} where nothing can be said.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from rebalancer.errors import RebalancerError
+from rebalancer.errors import ConfigError, RebalancerError
 
 TIMEOUT_S = 20.0
 
@@ -44,9 +45,17 @@ def preview(journal_path: Path, targets_path: Path, weights: Mapping[str, str]) 
     from rebalancer.journal.store import Journal  # noqa: PLC0415
     from rebalancer.report.spread import spread_text  # noqa: PLC0415
     from rebalancer.service.clock import SystemClock  # noqa: PLC0415
-    from rebalancer.targets.file import load_targets  # noqa: PLC0415
+    from rebalancer.targets.edit import with_weights  # noqa: PLC0415
+    from rebalancer.targets.file import parse_targets  # noqa: PLC0415
+    from rebalancer.targets.toml_text import decode, read_bytes  # noqa: PLC0415
 
-    targets = replace(load_targets(targets_path), weights={a: Decimal(w) for a, w in weights.items()})
+    source = str(targets_path)
+    text = decode(read_bytes(targets_path), source)
+    try:
+        after = with_weights(text, {asset: Decimal(percent) for asset, percent in weights.items()}, source)
+        targets = parse_targets(after, "the targets with these weights")
+    except ConfigError as exc:
+        return {"refused": str(exc)}
     with Journal.open_to_read(journal_path, SystemClock()) as journal:
         rows = journal.newest(Kind.SNAPSHOT, 1)
     if not rows:

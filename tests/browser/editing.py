@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -63,11 +64,39 @@ def edit_targets(browser: Browser) -> list[str]:
                 visit = Visit(browser, base, "desktop", "light", None)
                 visit.log_in((home.state / "web-token").read_text().strip())
                 with serving(home, url, "--live", live=True, rate=1):
+                    _move(visit)
                     _stage(visit, home)
                 run_id = _confirm_and_trade(home, url)
                 _see(visit, run_id)
                 visit.close()
                 return visit.wrong
+
+
+def _figures(visit: Visit) -> dict[str, Decimal]:
+    """Return what stands in the boxes of the form."""
+    boxes = visit.page.query_selector_all("form.weights input[inputmode=decimal]")
+    return {str(box.get_attribute("id")): Decimal(box.input_value() or 0) for box in boxes}
+
+
+def _move(visit: Visit) -> None:
+    """Move a slider and add a coin: what is not locked makes way, and the sum is 100 to the last digit."""
+    page = visit.page
+    visit.open("/targets")
+    page.fill("#w_ETH", "24.875")
+    page.fill("#w_USDT", "15.125")
+    page.check("[data-lock=w_ETH]")
+    slide = "(slider, percent) => { slider.value = percent; slider.dispatchEvent(new Event('input')); }"
+    for percent in ("10", "41.5", "99", "20"):
+        page.eval_on_selector("[data-for=w_BTC]", slide, percent)
+        figures = _figures(visit)
+        assert sum(figures.values()) == 100, figures
+        assert figures["w_ETH"] == Decimal("24.875") and figures["w_BTC"] == min(Decimal(percent), Decimal("75.125"))
+    page.fill("#add_asset", "DOGE")
+    page.fill("#add_percent", "5.5")
+    page.press("#add_percent", "Tab")
+    figures = _figures(visit)
+    assert sum(figures.values()) == 100 and figures["add_percent"] == Decimal("5.5"), figures
+    assert "Sum 100 %" in page.inner_text(".sum") and figures["w_ETH"] == Decimal("24.875")
 
 
 def _stage(visit: Visit, home: Home) -> None:

@@ -14,10 +14,16 @@ import pytest
 
 from rebalancer.journal import records
 from rebalancer.service.requests import FOLDER, Ask, take
+from rebalancer.targets.changes import Change, How, version_of
+from rebalancer.targets.file import parse_targets
 from rebalancer.targets.listed import Listed, keep_listed
-from rebalancer.web.pages import Pages, weights_of
+from rebalancer.targets.staging import NAME as STAGED
+from rebalancer.targets.staging import stage
+from rebalancer.targets.versions import document_of
+from rebalancer.web.editing import weights_of
+from rebalancer.web.pages import Pages
 from tests.report.plans import HOSTILE
-from tests.web.site import Site, make_place, make_site
+from tests.web.site import TARGETS, Site, make_place, make_site
 from tests.web.test_access import HOSTILE_HOSTS, HOSTILE_ORIGINS
 
 VIEWS = ("/", "/targets", "/runs", "/cost", "/health", "/coins/BTC", "/coins/USDT")
@@ -93,7 +99,7 @@ def test_money_that_came_in_is_no_gain(site: Site) -> None:
 def test_the_notice_of_a_demo_stands_on_every_view(site: Site) -> None:
     place = replace(make_place(site.house.folder), notice="This is <a demo>.", refresh_s=2)
     pages = Pages(place, site.access, site.house.clock)
-    shown = [pages.overview(), pages.health(), pages.cost(), pages.targets(), pages.runs("") or ""]
+    shown = [pages.overview(), pages.health(), pages.cost(), pages.targets() or "", pages.runs("") or ""]
     pages.close()
     assert all("This is &lt;a demo&gt;." in text for text in shown) and 'data-every="2"' in shown[0]
     assert 'class="notice"' not in site.text("/")
@@ -237,6 +243,63 @@ def test_staged_weights_wait_for_the_service_and_change_no_file(site: Site) -> N
 def test_weights_that_are_none_are_said_and_not_staged(site: Site, form: dict[str, str], words: str) -> None:
     answer = site.post("/targets/stage", **form)
     assert words.replace("<", "&lt;") in answer.text
+    assert take(site.house.folder, site.house.clock.now()) == []
+
+
+def test_staging_shows_what_it_leads_to_and_what_waits_is_shown_until_it_is_confirmed(site: Site) -> None:
+    shown = site.post("/targets/stage", w_BTC="30", w_ETH="35", w_SOL="15", w_USDT="20").text
+    assert "Asked for" in shown and "All the way to these targets" in shown and "sell btcusdt" in shown
+    (request,) = take(site.house.folder, site.house.clock.now())
+    stage(site.house.folder, request.facts, request.asked_at)
+    waiting = site.text("/targets")
+    assert "targets confirm</code>: BTC 40 -&gt; 30, ETH 25 -&gt; 35 (asked for" in waiting
+    (site.house.folder / "targets.toml").write_text(TARGETS.replace("40", "39").replace("25", "26"))
+    assert "the targets were changed since, so it must be staged again" in site.text("/targets")
+    strict(site.client.get("/targets").text)
+    (site.house.folder / STAGED).write_text("{")
+    assert "cannot be read" in site.text("/targets")
+
+
+@pytest.mark.parametrize(
+    ("section", "form", "words"),
+    [
+        ("[exit]\nDOGE = true\n", {"w_USDT": "15", "add_asset": "DOGE", "add_percent": "5"}, "exit.DOGE: has a weight"),
+        ("[keep]\nSOL = 1\n", {"w_SOL": "0", "w_USDT": "35"}, "keep.SOL: is not in [weights]"),
+        ("", {"w_BTC": "59", "w_USDT": "1"}, "1 is below 2 percent: cash pays for fees"),
+        ("", {"w_BTC": "60", "w_USDT": "0"}, "USDT must be listed in [weights] too"),
+    ],
+)
+def test_weights_that_the_file_cannot_have_are_refused_as_the_terminal_would(
+    site: Site, section: str, form: dict[str, str], words: str
+) -> None:
+    (site.house.folder / "targets.toml").write_text(TARGETS + section)
+    whole = {"w_BTC": "40", "w_ETH": "25", "w_SOL": "15", "w_USDT": "20", **form}
+    for view in ("/targets/preview", "/targets/stage"):
+        assert words in site.post(view, **whole).text
+    assert take(site.house.folder, site.house.clock.now()) == []
+
+
+def test_the_changes_before_are_shown_and_each_fills_the_form(site: Site) -> None:
+    assert "None is recorded yet" in site.text("/targets")
+    old = parse_targets(TARGETS.replace("40", "30").replace("25", "35"), "f")
+    new = parse_targets(TARGETS, "f")
+    first, second = version_of(old), version_of(new)
+    for change in (
+        Change(How.FIRST, "", None, None, first),
+        Change(How.SET, "anna <b>", site.house.clock.now(), first, second),
+    ):
+        site.house.journal.append(records.targets_changed(document_of(change)))
+    shown = site.text("/targets")
+    assert (
+        "set by anna &lt;b&gt;" in shown
+        and "BTC 30 -&gt; 40, ETH 35 -&gt; 25" in shown
+        and "as the history began" in shown
+    )
+    strict(site.client.get("/targets").text)
+    filled = site.text(f"/targets?version={old.digest}")
+    assert 'name="w_BTC" value="30"' in filled and 'name="w_ETH" value="35"' in filled
+    for unknown in ("x", "0" * 64, f"{old.digest}x"):
+        assert site.client.get(f"/targets?version={unknown}").status_code == 404
     assert take(site.house.folder, site.house.clock.now()) == []
 
 

@@ -41,37 +41,43 @@ if (form) {
   const box = (slider) => document.getElementById(slider.dataset.for);
   const locked = (slider) => form.querySelector(`[data-lock="${slider.dataset.for}"]`).checked;
   const value = (slider) => Number(box(slider).value) || 0;
+  // As fine as the finest figure there is: a locked 33.333 leaves the others a sum of three decimals too.
+  const places = () => Math.max(2, ...[...form.querySelectorAll("input[inputmode=decimal]")].map((each) => (each.value.split(".")[1] || "").length));
+  const rounded = (number) => Math.round(number * 10 ** places()) / 10 ** places();
   const put = (slider, number) => {
-    const text = String(Math.round(number * 100) / 100);
+    const text = String(rounded(number));
     box(slider).value = text;
     slider.value = text;
   };
+  const added = document.getElementById("add_percent");
+  const extra = () => Number(added.value) || 0;
+  const total = (some) => some.reduce((all, slider) => all + value(slider), 0);
   const tell = () => {
-    const extra = Number(document.getElementById("add_percent").value) || 0;
-    const total = Math.round((sliders.reduce((all, slider) => all + value(slider), 0) + extra) * 100) / 100;
-    sum.textContent = total === whole ? `Sum ${total} %` : `Sum ${total} %: ${Math.round((whole - total) * 100) / 100} to go`;
-    sum.classList.toggle("bad", total !== whole);
+    const all = rounded(total(sliders) + extra());
+    sum.textContent = all === whole ? `Sum ${all} %` : `Sum ${all} %: ${rounded(whole - all)} to go`;
+    sum.classList.toggle("bad", all !== whole);
+  };
+  // What is neither locked nor being moved shares what is left, in proportion.
+  const shareRest = (moved) => {
+    const others = sliders.filter((slider) => slider !== moved && !locked(slider));
+    const room = whole - extra() - total(sliders.filter((slider) => slider !== moved && locked(slider)));
+    if (moved) put(moved, others.length ? Math.min(Number(moved.value), room) : room);
+    const left = Math.max(0, room - (moved ? value(moved) : 0));
+    const before = total(others);
+    let given = 0;
+    others.forEach((slider, place) => {
+      const share = before ? value(slider) / before : 1 / others.length;
+      const part = place === others.length - 1 ? left - given : rounded(left * share);
+      given += part;
+      put(slider, Math.max(0, part));
+    });
+    tell();
   };
   for (const moved of sliders) {
-    moved.addEventListener("input", () => {
-      const others = sliders.filter((slider) => slider !== moved && !locked(slider));
-      const fixed = sliders.filter((slider) => slider !== moved && locked(slider)).reduce((all, slider) => all + value(slider), 0);
-      const wanted = Math.min(Number(moved.value), whole - fixed);
-      const left = whole - fixed - wanted;
-      const before = others.reduce((all, slider) => all + value(slider), 0);
-      if (!others.length) { put(moved, whole - fixed); tell(); return; }
-      put(moved, wanted);
-      let given = 0;
-      others.forEach((slider, place) => {
-        const share = before ? value(slider) / before : 1 / others.length;
-        const part = place === others.length - 1 ? left - given : Math.round(left * share * 100) / 100;
-        given += part;
-        put(slider, Math.max(0, part));
-      });
-      tell();
-    });
+    moved.addEventListener("input", () => shareRest(moved));
     box(moved).addEventListener("input", () => { moved.value = box(moved).value; tell(); });
   }
-  document.getElementById("add_percent").addEventListener("input", tell);
+  added.addEventListener("input", tell);
+  added.addEventListener("change", () => shareRest(null));
   tell();
 }
