@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rebalancer.web.access import Access
 
 PORT = 8765
+NICENESS = 10  # whoever floods the page must not take the processor from the service
 
 
 @click.command(epilog="\b\nExamples:\n  rebalancer dashboard\n  rebalancer dashboard --port 9000")
@@ -68,6 +70,7 @@ def _serve(settings: Settings, access: Access, host: str, port: int, cert: Path 
         venue=settings.venue_kind,
         version=__version__,
     )
+    os.nice(NICENESS)
     pages = Pages(place, access, SystemClock())
     pages.warm()
     try:

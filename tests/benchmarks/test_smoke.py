@@ -21,6 +21,7 @@ FIGURES = {
     "calibration": [
         f"{market}: {what}, measured / bundled" for market in ("calm", "usual", "wild") for what in ("traded", "stray")
     ],
+    "page_flood": ["an order while the page is flooded / quiet"],
     "reads": ["reads of a cycle / their dependent floor"],
 }
 MORE = {"calibration": ["--days", "60"]}

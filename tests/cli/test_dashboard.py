@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import select
 import signal
@@ -11,8 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from rebalancer.cli.dashboard import NICENESS
 from rebalancer.cli.exits import Exit
 from tests.cli.conftest import Owner
 from tests.e2e.processes import environment, rebalancer
@@ -59,6 +62,7 @@ def test_the_page_process_needs_no_key_and_shows_none(tmp_path: Path) -> None:
         try:
             status, login, headers = first_answer(port, process)
             assert (status, "server" in headers) == (200, False)
+            assert psutil.Process(process.pid).nice() == min(os.nice(0) + NICENESS, 19), "the service goes first"
             token = (tmp_path / "web-token").read_text().strip()
             cookie = logged_in(port, token)
             views = [asked(port, path, Cookie=cookie)[1] for path in ("/", "/targets", "/runs", "/cost", "/health")]
