@@ -226,6 +226,8 @@ VERBS: dict[str, list[str]] = {
     **{
         f"report of a week as {form}": ["report", "--week", "--format", form] for form in ("text", "json", "md", "html")
     },
+    "replay": ["replay"],
+    "replay as JSON": ["replay", "--json"],
     "export": ["export", "out/tables"],
     "export as a zip": ["export", "out/tables.zip"],
     "backup": ["backup", "out/journal.db"],

@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "status": "What is: mode, last run, open questions, pause.",
     "history": "What was: runs and their orders.",
     "report": "A recorded run again: its plan, and what became of it.",
+    "replay": "A recorded plan made again of what it was made of, and compared.",
     "bundle": "A support file without secrets: versions, settings, targets, last runs.",
     "export": "The journal as tables: runs, orders, fills and worth, as CSV.",
     "backup": "A verified copy of the journal, made while the service goes on.",

@@ -12,6 +12,7 @@ from functools import partial
 
 from rebalancer.core.canonical import canonical
 from rebalancer.core.ids import run_id as make_run_id
+from rebalancer.core.inputs import Inputs, inputs_document
 from rebalancer.core.ledger import Books, Look, next_books, open_books
 from rebalancer.core.model import Snapshot, Usage
 from rebalancer.core.money import ZERO
@@ -20,7 +21,6 @@ from rebalancer.core.plan import Plan
 from rebalancer.core.plan_json import PlanHeader, plan_document
 from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Skip, Trigger
-from rebalancer.core.snapshot_json import snapshot_document
 from rebalancer.core.targets import Targets
 from rebalancer.errors import GuardTripped, RebalancerError, VenueError
 from rebalancer.journal import records
@@ -158,7 +158,7 @@ def _run(shell: Shell, targets: Targets, run: str, settle_s: float, *, forced: b
     decided_at_s = shell.clock.monotonic_s()
     plan = decided.plan
     shell.say(Progress(Step.PLANNED, f"{len(plan.legs)} leg(s), {len(plan.denials)} denial(s)"))
-    document = snapshot_document(decided.snapshot, decided.usage)
+    document = inputs_document(Inputs(decided.snapshot, decided.usage, targets, forced))
     seen = records.snapshot(run, document, plan.taken_at)
     shell.journal.append(seen, *(records.ledger(run, books) for books in _books(shell, plan, targets)))
     plan_row = records.plan_made(

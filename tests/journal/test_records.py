@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from rebalancer.core.canonical import canonical, parse_moment
 from rebalancer.core.ids import client_order_id
+from rebalancer.core.inputs import Inputs, inputs_document
 from rebalancer.core.model import Balance, Book, Level, Side, Snapshot, Usage
 from rebalancer.core.orders import Event
 from rebalancer.core.plan_json import PlanHeader, plan_document
@@ -63,7 +64,9 @@ def market_of(seed: int, assets: int) -> Snapshot:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_snapshot_row_of_20_assets_with_20_levels_stays_under_20_kb(seed: int) -> None:
-    document = snapshot_document(market_of(seed, 20), Usage(nav_validated_quote=d("123456.78901234")))
+    seen = market_of(seed, 20)
+    wanted = targets({**dict.fromkeys(seen.rules, "4.5"), "USDT": d(100) - len(seen.rules) * d("4.5")})
+    document = inputs_document(Inputs(seen, Usage(nav_validated_quote=d("123456.78901234")), wanted))
     with new_journal() as journal:
         (row,) = journal.append(records.snapshot(RUN, document, NOW))
     assert len(row.payload_text) <= SNAPSHOT_BYTES_MAX, f"seed {seed}"
