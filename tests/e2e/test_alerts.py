@@ -22,6 +22,11 @@ def test_a_living_service_tells_its_start_its_trades_and_a_pause(tmp_path: Path)
         assert "2 channel(s), taken by all" in checked.stdout, checked.stdout
         with serving(home, url, "--live", live=True) as process:
             heard.wait_for(lambda: any(each["title"] == "rebalancer: traded" for each in heard.notices))
+            text = home.targets.read_text(encoding="utf-8")
+            home.targets.write_text(
+                text.replace("BTC = 35", "BTC = 34").replace("ETH = 25", "ETH = 26"), encoding="utf-8"
+            )
+            heard.wait_for(lambda: any("edited by hand: BTC 35 -> 34" in each["body"] for each in heard.notices))
             rebalancer(home.environment(url, rate=RATE), "pause", "--reason", "holiday")
             heard.wait_for(lambda: any(each["title"] == "rebalancer: paused" for each in heard.notices))
             process.send_signal(signal.SIGTERM)
