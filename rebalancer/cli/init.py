@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -76,7 +77,7 @@ def _without_key(place: Path) -> None:
 
     _tell("Then everything but `prices` is about the embedded exchange and its example account.")
     _write_targets(place, shipped_text())
-    _write(place / "rebalancer.env", f"REBALANCER_TARGETS={place / 'targets.toml'}\n", PRIVATE)
+    _write(place / "rebalancer.env", f"REBALANCER_TARGETS={_quoted(place / 'targets.toml')}\n", PRIVATE)
     _say_next(place, has_key=False)
 
 
@@ -185,8 +186,8 @@ def _write_key(place: Path, pair: tuple[str, str]) -> None:
 def _write_environment(place: Path, settings: Settings, account_id: str) -> None:
     lines = [
         "# Where and who; no secret. Use it with: set -a; . ./rebalancer.env; set +a",
-        f"CREDENTIALS_DIRECTORY={place / 'credentials'}",
-        f"REBALANCER_TARGETS={place / 'targets.toml'}",
+        f"CREDENTIALS_DIRECTORY={_quoted(place / 'credentials')}",
+        f"REBALANCER_TARGETS={_quoted(place / 'targets.toml')}",
         "REBALANCER_VENUE=htx",
         f"REBALANCER_HTX_URL={settings.htx_url}",
         f"REBALANCER_HTX_ACCOUNT_ID={account_id}",
@@ -194,6 +195,11 @@ def _write_environment(place: Path, settings: Settings, account_id: str) -> None
         "# REBALANCER_MODE=live",
     ]
     _write(place / "rebalancer.env", "\n".join(lines) + "\n", PRIVATE)
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as a shell reads it, blanks and all."""
+    return shlex.quote(str(path))
 
 
 def _write(path: Path, text: str, mode: int) -> None:
@@ -216,6 +222,6 @@ def _write(path: Path, text: str, mode: int) -> None:
 
 def _say_next(place: Path, *, has_key: bool) -> None:
     _tell("Next:")
-    click.echo(f"  set -a; . {place / 'rebalancer.env'}; set +a")
+    click.echo(f"  set -a; . {_quoted(place / 'rebalancer.env')}; set +a")
     click.echo("  rebalancer check" + ("" if has_key else "     # says what a real account will need"))
     click.echo("  rebalancer plan      # the dry-run report")
