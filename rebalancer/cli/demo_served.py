@@ -106,7 +106,9 @@ def _run(settings: Settings, clock: HurriedClock, teller: Teller, stopping: Call
         story = Story(house.connection.embedded, paths, clock.now())
 
         def look(slot: datetime) -> None:
-            teller.cycle(slot, house.cycle(force.refresh(), schedule_id=SCHEDULE_ID, slot=slot, settle_s=0))
+            targets = force.refresh()
+            house.take_over(targets)
+            teller.cycle(slot, house.cycle(targets, schedule_id=SCHEDULE_ID, slot=slot, settle_s=0))
 
         def turn() -> None:
             now = clock.now()

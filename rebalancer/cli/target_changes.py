@@ -12,19 +12,17 @@ import click
 from rebalancer.cli.context import load_settings
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.listing import require_listed
-from rebalancer.cli.target_file import change_file
+from rebalancer.cli.target_file import change_file, text_before, text_kept
 from rebalancer.cli.target_words import targets_document, text_of
 from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.core.money import parse_decimal
 from rebalancer.core.targets import Targets
 from rebalancer.cron_trigger import slots_a_day
 from rebalancer.errors import ConfigError, RebalancerError
-from rebalancer.targets.changes import How, matching
-from rebalancer.targets.edit import PREVIOUS_SUFFIX, diff, set_weights, with_weights
+from rebalancer.targets.changes import How
+from rebalancer.targets.edit import diff, set_weights, with_weights
 from rebalancer.targets.file import load_targets, parse_targets
 from rebalancer.targets.share import share_rest
-from rebalancer.targets.toml_text import decode
-from rebalancer.targets.versions import content_of, kept
 
 if TYPE_CHECKING:
     from rebalancer.settings import Settings
@@ -142,25 +140,9 @@ def undo(*, version: str | None, yes: bool, no_preview: bool) -> int:
     """
     settings = load_settings()
     path = settings.paths.targets
-    after = _text_before(path) if version is None else _text_kept(settings.paths.state, version)
+    after = text_before(path) if version is None else text_kept(settings.paths.state, version)
     _put_in_force(settings, path, after, How.UNDO, yes=yes, no_preview=no_preview)
     return Exit.DONE
-
-
-def _text_before(path: Path) -> str:
-    before = path.with_name(path.name + PREVIOUS_SUFFIX)
-    if not before.exists():
-        raise ConfigError(f"{before}: there is no version before this one; `targets set` keeps one")
-    return text_of(before)
-
-
-def _text_kept(state: Path, version: str) -> str:
-    """Return the content of the one kept version that is meant."""
-    found = matching(version, kept(state))
-    if len(found) != 1:
-        known = "more than one version begins so" if found else "no version of that name is kept"
-        raise ConfigError(f"{version}: {known}; `targets history` names those that are")
-    return decode(content_of(state, found[0]), found[0])
 
 
 def _put_in_force(settings: Settings, path: Path, after: str, how: How, *, yes: bool, no_preview: bool) -> None:

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rebalancer.cli.context import note
+from rebalancer.cli.target_words import text_of
 from rebalancer.core.targets import Targets
 from rebalancer.errors import ConfigError
 from rebalancer.service.clock import SystemClock
-from rebalancer.targets.changes import Change, How, version_of
-from rebalancer.targets.edit import replace_atomically
+from rebalancer.targets.changes import Change, How, matching, version_of
+from rebalancer.targets.edit import previous_of, replace_atomically
 from rebalancer.targets.file import parse_bytes
-from rebalancer.targets.toml_text import read_bytes
-from rebalancer.targets.versions import keep, leave_note
+from rebalancer.targets.toml_text import decode, read_bytes
+from rebalancer.targets.versions import content_of, keep, kept, leave_note
 
 if TYPE_CHECKING:
     from rebalancer.settings import Settings
@@ -66,3 +67,20 @@ def login_name() -> str:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
         return f"user {os.getuid()}"
+
+
+def text_before(path: Path) -> str:
+    """Return the version before the last change by a verb; ConfigError when there is none."""
+    before = previous_of(path)
+    if not before.exists():
+        raise ConfigError(f"{before}: there is no version before this one; `targets set` keeps one")
+    return text_of(before)
+
+
+def text_kept(state: Path, version: str) -> str:
+    """Return the content of the one kept version that is meant; ConfigError for none or several."""
+    found = matching(version, kept(state))
+    if len(found) != 1:
+        known = "more than one version begins so" if found else "no version of that name is kept"
+        raise ConfigError(f"{version}: {known}; `targets history` names those that are")
+    return decode(content_of(state, found[0]), found[0])

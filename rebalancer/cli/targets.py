@@ -9,12 +9,13 @@ import click
 from rebalancer.cli.context import load_settings
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.target_changes import confirm, set_, undo
+from rebalancer.cli.target_file import text_before, text_kept
 from rebalancer.cli.target_history import history
 from rebalancer.cli.target_words import settings_of, shown, targets_document, text_of
 from rebalancer.cli.terminal import echo_document, heading
 from rebalancer.core.money import plain
 from rebalancer.errors import ConfigError
-from rebalancer.targets.edit import PREVIOUS_SUFFIX, diff
+from rebalancer.targets.edit import diff, previous_of
 from rebalancer.targets.file import load_targets
 
 CHECK_SCHEMA = "rebalancer.targets-check/1"
@@ -65,15 +66,26 @@ def check(*, file: Path | None, as_json: bool) -> int:
     return Exit.DONE
 
 
-@command.command(name="diff", short_help="Show what changed since the version before.")
+@command.command(
+    name="diff",
+    short_help="Show what changed since the version before.",
+    epilog="\b\nExamples:\n  rebalancer targets diff\n  rebalancer targets diff 5f3a91c2",
+)
+@click.argument("version", required=False)
 @click.option("--against", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Another file.")
-def diff_(*, against: Path | None) -> None:
-    """Show what changed since the version before, or against another file."""
-    path = load_settings().paths.targets
-    other = against or path.with_name(path.name + PREVIOUS_SUFFIX)
-    if not other.exists():
-        raise ConfigError(f"{other}: there is no version before this one; `targets set` keeps one")
-    changes = diff(text_of(other), text_of(path), str(path), str(other))
+def diff_(*, version: str | None, against: Path | None) -> None:
+    """Show what changed since the version before, since VERSION of `targets history`, or against another file."""
+    if version and against:
+        raise click.UsageError("VERSION and --against are two things to compare with; choose one")
+    settings = load_settings()
+    path = settings.paths.targets
+    if against is not None:
+        before, name = text_of(against), str(against)
+    elif version is not None:
+        before, name = text_kept(settings.paths.state, version), f"version {version}"
+    else:
+        before, name = text_before(path), str(previous_of(path))
+    changes = diff(before, text_of(path), str(path), name)
     click.echo(changes or "no difference", nl=not changes)
 
 

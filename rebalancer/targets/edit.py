@@ -154,13 +154,18 @@ def _append(weights: Any, asset: str, item: Any, newline: str) -> None:
     weights.value._insert_after(last, asset, item)  # noqa: SLF001  # tomlkit's own `append` would land behind them
 
 
+def previous_of(path: Path) -> Path:
+    """Return where the version before the last change lies."""
+    return path.with_name(path.name + PREVIOUS_SUFFIX)
+
+
 def replace_atomically(path: Path, text: str) -> Path:
     """Put `text` in the file's place, keep the version before beside it, and return where that is.
 
     At every moment, power loss included, the file is whole: the old one or the new one.
     """
     before, now = path.read_bytes(), path.stat()
-    previous = path.with_name(path.name + PREVIOUS_SUFFIX)
+    previous = previous_of(path)
     mode = now.st_mode & 0o777
     write_durably(previous, before, mode, owner=(now.st_uid, now.st_gid))
     # A link stays a link: what it leads to is replaced.

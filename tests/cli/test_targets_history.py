@@ -124,6 +124,18 @@ def test_every_kept_version_can_be_gone_back_to_by_its_name(owner: Owner) -> Non
     assert owner.targets.read_bytes() == first
 
 
+def test_any_kept_version_can_be_compared_with_the_file_as_it_is(owner: Owner) -> None:
+    cycle(owner)
+    change(owner, "set", "BTC=40", "USDT=10")
+    change(owner, "set", "BTC=41", "USDT=9")
+    oldest = changes(owner)[-1]["version"][:8]
+    shown = owner.say("targets", "diff", oldest, **EMBEDDED).out
+    assert "-BTC  = 35" in shown and "+BTC  = 41" in shown and f"version {oldest}" in shown
+    assert owner.say("targets", "diff", "nothing", **EMBEDDED).code == Exit.CONFIG
+    both = owner.say("targets", "diff", oldest, "--against", str(owner.targets), **EMBEDDED)
+    assert both.code == Exit.USAGE and "choose one" in both.err
+
+
 def test_a_version_that_is_not_there_or_not_one_is_named(owner: Owner) -> None:
     cycle(owner)
     said = owner.say("targets", "undo", "nothing", "--yes", **EMBEDDED)
