@@ -247,11 +247,25 @@ VERBS: dict[str, list[str]] = {
     "resume": ["resume"],
     "ack": ["ack", "1"],
     "no such verb": ["plna"],
+    "back-test, fetched": ["backtest", "fetch", "--days", "40"],
+    "back-test": ["backtest", "run", "--policies", "bands,never"],
+    "back-test as JSON": ["backtest", "run", "--policies", "bands", "--json"],
+    "back-test, a page": [
+        "backtest",
+        "run",
+        "--policies",
+        "bands",
+        "--format",
+        "html",
+        "--output",
+        "out/back-test.html",
+    ],
+    "back-test, suggested": ["backtest", "suggest", "--json"],
     "bundle": ["bundle"],
     "bundle as JSON": ["bundle", "--json", "--output", "again.zip"],
 }
-# Processes of their own, the asking of a key, and what works on price history without any account.
-ELSEWHERE = {"serve", "exchange", "dashboard", "init", "backtest"}
+# Processes of their own, and the asking of a key: tests/test_secrets_processes.py and tests/e2e/test_canary.py.
+ELSEWHERE = {"serve", "exchange", "dashboard", "init"}
 
 
 @pytest.fixture
@@ -303,5 +317,6 @@ def test_no_verb_shows_the_key_even_when_libraries_speak_at_debug(
     assert hits(output.out, output.err, stream.getvalue(), *files, *packed) == []
     assert codes["plan"] == {"": Exit.DONE, "unreachable": Exit.UNREACHABLE, "wrong secret": Exit.CREDENTIALS}[failure]
     assert failure or "receive_response_headers" in stream.getvalue(), "the libraries did speak"
+    assert failure or codes["back-test"] == codes["back-test, suggested"] == codes["back-test, a page"] == Exit.DONE
     assert failure or codes["backup"] == codes["restore"] == codes["export"] == Exit.DONE
     assert failure or codes["run live"] in (Exit.DONE, Exit.WORK_LEFT), output.err
