@@ -18,7 +18,7 @@ from rebalancer.cli.exits import Exit, exit_of
 from rebalancer.core.targets import Schedule, Targets
 from rebalancer.errors import ConfigError, GuardTripped, VenueError
 from rebalancer.service.clock import SystemClock
-from rebalancer.targets.changes import version_of, words_of_author, words_of_weights
+from rebalancer.targets.changes import version_of, words_of_author, words_of_change
 
 if TYPE_CHECKING:
     from rebalancer.alerts.condition import Seen
@@ -70,7 +70,7 @@ class TargetsInForce:
         elif self._told and not self.problem:
             self._say("targets_good", text="the file is in order again", digest=targets.digest[:12])
         elif targets.digest != self.targets.digest:
-            changes = words_of_weights(version_of(self.targets), version_of(targets))
+            changes = words_of_change(version_of(self.targets), version_of(targets))
             self._say("targets_changed", text=changes, digest=targets.digest[:12])
         self._told = self.problem
         self.targets = targets
@@ -210,7 +210,7 @@ def _cycle(house: House, force: TargetsInForce, slot: datetime, herald: Herald) 
     """Run one slot. While the file is bad nothing is traded; a dry run still reports on the last good version."""
     targets = force.refresh()
     for change in house.take_over(targets):
-        herald.targets_changed(f"{words_of_author(change)}: {words_of_weights(change.before, change.after)}")
+        herald.targets_changed(f"{words_of_author(change)}: {words_of_change(change.before, change.after)}")
     if force.problem and house.shell.live:
         from rebalancer.core.ids import run_id  # noqa: PLC0415
         from rebalancer.journal import records  # noqa: PLC0415

@@ -13,7 +13,7 @@ from rebalancer.cli.target_journal import recorded, waiting
 from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.core.canonical import jsonable, moment_text, parse_moment
 from rebalancer.service.clock import SystemClock
-from rebalancer.targets.changes import Change, weight_changes, words_of_author, words_of_weights
+from rebalancer.targets.changes import Change, setting_changes, weight_changes, words_of_author, words_of_change
 from rebalancer.targets.versions import document_of, kept
 
 SHOWN, SHOWN_MAX = 20, 10_000
@@ -32,10 +32,12 @@ class _Line:
         before = self.change.before
         pairs = {} if before is None else weight_changes(before.weights, self.change.after.weights)
         changed = {asset: {"from": old, "to": new} for asset, (old, new) in pairs.items()}
+        others = {} if before is None else setting_changes(before, self.change.after)
+        settings = {name: {"from": old, "to": new} for name, (old, new) in others.items()}
         document = {name: value for name, value in document_of(self.change).items() if name != "note"}
         taken = None if self.taken_over_at is None else moment_text(self.taken_over_at)
         return {"version": self.change.after.digest, **document, "weight_changes": changed,
-                "taken_over_at": taken, "kept": self.kept}  # fmt: skip
+                "setting_changes": settings, "taken_over_at": taken, "kept": self.kept}  # fmt: skip
 
 
 @click.command(
@@ -76,5 +78,5 @@ def _words(line: _Line) -> list[str]:
     moment = f"{when.astimezone(UTC):%Y-%m-%d %H:%M}"
     return [
         *lines_of(f"{moment}  {change.after.digest[:NAME]}  {words_of_author(change)}{ends}{gone}", later=" " * 28),
-        *lines_of(words_of_weights(change.before, change.after), first=" " * 4, later=" " * 4),
+        *lines_of(words_of_change(change.before, change.after), first=" " * 4, later=" " * 4),
     ]

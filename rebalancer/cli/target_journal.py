@@ -13,7 +13,7 @@ from rebalancer.journal import records
 from rebalancer.journal.rows import Kind, Row
 from rebalancer.journal.store import Journal
 from rebalancer.logs import logger
-from rebalancer.targets.changes import Change, How, changes_since, version_of, words_of_author, words_of_weights
+from rebalancer.targets.changes import Change, How, changes_since, version_of, words_of_author, words_of_change
 from rebalancer.targets.file import parse_bytes
 from rebalancer.targets.toml_text import read_bytes
 from rebalancer.targets.versions import NOTES_MAX, change_of, document_of, drop_notes, keep, noted
@@ -40,7 +40,7 @@ def record_targets(journal: Journal, paths: Paths, targets: Targets, now: dateti
     drop_notes(paths.state, [*again, *done])
     for change in changes:
         if change.how is not How.FIRST:
-            text = words_of_weights(change.before, change.after)
+            text = words_of_change(change.before, change.after)
             logger().info("targets_recorded", how=words_of_author(change), text=text, digest=change.after.digest[:12])
     return [change for change in changes if change.how is not How.FIRST]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from rebalancer.core.canonical import jsonable
 from rebalancer.core.money import plain
-from rebalancer.core.targets import BandPolicy, Limits, OrderPolicy, Schedule, Targets
+from rebalancer.core.targets import Targets
+from rebalancer.targets.settings import settings_of
 from rebalancer.targets.toml_text import decode, read_bytes
 
 
@@ -17,27 +16,6 @@ def shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} = {part}" for key, part in value.items()) or "-"
     return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def settings_of(targets: Targets) -> dict[str, dict[str, Any]]:
-    """Return every setting by its section, those of single coins where there are any."""
-    sections: dict[str, Schedule | BandPolicy | Limits | OrderPolicy] = {
-        "schedule": targets.schedule,
-        "bands": targets.bands,
-        "limits": targets.limits,
-        "orders": targets.orders,
-    }
-    made = {
-        name: {field.name: jsonable(getattr(section, field.name)) for field in fields(section)}
-        for name, section in sections.items()
-    }
-    coins = {
-        "codes": dict(targets.codes),
-        "exit": dict.fromkeys(targets.leaving, True),
-        "keep": jsonable(targets.kept),
-        "external": jsonable(targets.external),
-    }
-    return made | {name: section for name, section in coins.items() if section}
 
 
 def targets_document(path: Path, targets: Targets) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from rebalancer.cli.exits import Exit
 from rebalancer.cli.target_changes import confirm, set_, undo
 from rebalancer.cli.target_file import text_before, text_kept
 from rebalancer.cli.target_history import history
-from rebalancer.cli.target_words import settings_of, shown, targets_document, text_of
+from rebalancer.cli.target_words import shown, targets_document, text_of
 from rebalancer.cli.terminal import echo_document, heading
 from rebalancer.core.money import plain
 from rebalancer.errors import ConfigError
 from rebalancer.targets.edit import diff, previous_of
 from rebalancer.targets.file import load_targets
+from rebalancer.targets.settings import settings_of
 
 CHECK_SCHEMA = "rebalancer.targets-check/1"
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from rebalancer.core.money import plain
 from rebalancer.core.targets import Targets
+from rebalancer.targets.settings import flat_settings
 
 IN_FLIGHT = timedelta(hours=1)  # a verb that noted a change and has not replaced the file by then never will
 
@@ -26,10 +27,14 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A content of the file: the digest of all that it decides, and its weights in percent."""
+    """A content of the file: the digest of all that it decides, its weights in percent, and every other setting.
+
+    Without settings only the weights are known of it.
+    """
 
     digest: str
     weights: Mapping[str, Decimal]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Change:
 
 def version_of(targets: Targets) -> Version:
     """Return the version that checked targets are."""
-    return Version(targets.digest, targets.weights)
+    return Version(targets.digest, targets.weights, flat_settings(targets))
 
 
 def changes_since(
@@ -99,14 +104,26 @@ def weight_changes(
     }
 
 
-def words_of_weights(before: Version | None, after: Version) -> str:
-    """Return a change in one line: `BTC 35 -> 40, DOGE - -> 5`, or that only other settings changed."""
+def setting_changes(before: Version, after: Version) -> dict[str, tuple[str | None, str | None]]:
+    """Return each other setting that differs; none where the settings of one side are not known."""
+    if not (before.settings and after.settings):
+        return {}
+    return {
+        name: (before.settings.get(name), after.settings.get(name))
+        for name in dict.fromkeys((*after.settings, *before.settings))
+        if before.settings.get(name) != after.settings.get(name)
+    }
+
+
+def words_of_change(before: Version | None, after: Version) -> str:
+    """Return a change in one line: `BTC 35 -> 40, DOGE - -> 5, limits.max_order_notional 1000 -> 2000`."""
     if before is None:
         return ", ".join(f"{asset} {plain(percent)}" for asset, percent in after.weights.items())
     parts = [
         f"{asset} {_percent(old)} -> {_percent(new)}"
         for asset, (old, new) in weight_changes(before.weights, after.weights).items()
     ]
+    parts += [f"{name} {old or '-'} -> {new or '-'}" for name, (old, new) in setting_changes(before, after).items()]
     return ", ".join(parts) or "the weights stay; other settings changed"
 
 

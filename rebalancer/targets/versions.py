@@ -101,11 +101,13 @@ def change_of(document: Mapping[str, Any]) -> Change:
 
 
 def _version_document(version: Version) -> dict[str, Any]:
-    return {"digest": version.digest, "weights": dict(version.weights)}
+    return {"digest": version.digest, "weights": dict(version.weights), "settings": dict(version.settings)}
 
 
 def _version(document: Mapping[str, Any]) -> Version:
-    return Version(str(document["digest"]), {str(asset): Decimal(text) for asset, text in document["weights"].items()})
+    weights = {str(asset): Decimal(text) for asset, text in document["weights"].items()}
+    settings = {str(name): str(text) for name, text in document["settings"].items()}
+    return Version(str(document["digest"]), weights, settings)
 
 
 def _folder(state: Path, name: str) -> Path:

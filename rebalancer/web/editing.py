@@ -17,7 +17,7 @@ from rebalancer.errors import ConfigError
 from rebalancer.journal.rows import Kind, Row
 from rebalancer.journal.store import Journal
 from rebalancer.report.words import printable
-from rebalancer.targets.changes import Change, Version, version_of, words_of_author, words_of_weights
+from rebalancer.targets.changes import Change, Version, version_of, words_of_author, words_of_change
 from rebalancer.targets.staging import staged_in
 from rebalancer.targets.versions import change_of
 
@@ -46,7 +46,7 @@ def _change(row: Row) -> Change:
 
 
 def _past(change: Change, row: Row) -> Past:
-    words = words_of_weights(change.before, change.after)
+    words = words_of_change(change.before, change.after)
     return Past(change.at or parse_moment(row.t_wall), words_of_author(change), words, change.after.digest)
 
 
@@ -67,7 +67,7 @@ def staged_words(state: Path, targets: Targets) -> str:
         return str(exc)
     if staged is None:
         return ""
-    words = words_of_weights(version_of(targets), Version(staged.based_on, staged.weights))
+    words = words_of_change(version_of(targets), Version(staged.based_on, staged.weights))
     late = "" if staged.based_on == targets.digest else "; the targets were changed since, so it must be staged again"
     return f"{words} (asked for {staged.asked_at:%Y-%m-%d %H:%M} UTC{late})"
 

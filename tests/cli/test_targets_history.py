@@ -77,6 +77,15 @@ def test_each_way_to_change_the_targets_is_told_with_its_author_and_its_weights(
     assert f"staged on the page, confirmed by {me}" in shown and max(map(len, shown.splitlines())) <= 80
 
 
+def test_a_limit_that_was_raised_by_hand_is_told_with_both_values(owner: Owner) -> None:
+    cycle(owner)
+    by_hand(owner, "max_order_notional     = 1000", "max_order_notional     = 100000")
+    assert "limits.max_order_notional 1000 -> 100000" in cycle(owner)
+    (made, _) = changes(owner)
+    assert made["setting_changes"] == {"limits.max_order_notional": {"from": "1000", "to": "100000"}}
+    assert made["weight_changes"] == {} and made["how"] == "by hand"
+
+
 def test_a_cycle_that_finds_nothing_new_writes_nothing_of_it(owner: Owner) -> None:
     for _ in range(3):
         cycle(owner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,11 +15,15 @@ from rebalancer.targets.changes import (
     How,
     Version,
     changes_since,
+    setting_changes,
+    version_of,
     weight_changes,
     words_of_author,
-    words_of_weights,
+    words_of_change,
 )
-from tests.targets.files import UNTIMED
+from rebalancer.targets.file import parse_targets
+from rebalancer.targets.keys import SETTINGS
+from tests.targets.files import GOOD, UNTIMED
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 A, B, C = (Version(name * 64, {"BTC": Decimal(share), "USDT": Decimal(100 - share)}) for name, share in (("a", 10), ("b", 20), ("c", 30)))  # fmt: skip
@@ -103,11 +108,31 @@ def test_through_any_life_the_history_is_one_chain_that_ends_with_the_file(
 
 def test_a_change_in_words_names_every_weight_that_differs_and_nothing_else() -> None:
     after = Version("d", {"BTC": Decimal(10), "DOGE": Decimal("2.5"), "USDT": Decimal("87.5")})
-    assert words_of_weights(A, after) == "DOGE - -> 2.5, USDT 90 -> 87.5"
-    assert words_of_weights(after, A) == "USDT 87.5 -> 90, DOGE 2.5 -> -"
+    assert words_of_change(A, after) == "DOGE - -> 2.5, USDT 90 -> 87.5"
+    assert words_of_change(after, A) == "USDT 87.5 -> 90, DOGE 2.5 -> -"
     assert weight_changes(A.weights, A.weights) == {}
-    assert words_of_weights(A, Version("x", A.weights)) == "the weights stay; other settings changed"
-    assert words_of_weights(None, A) == "BTC 10, USDT 90"
+    assert words_of_change(A, Version("x", A.weights)) == "the weights stay; other settings changed"
+    assert words_of_change(None, A) == "BTC 10, USDT 90"
+
+
+def test_other_settings_that_differ_are_named_with_both_values() -> None:
+    before = version_of(parse_targets(GOOD, "f"))
+    text = GOOD + "[limits]\nmax_order_notional = 1000\ncooldown_h = 6\n[bands.per_coin]\nBTC = 4\n[keep]\nETH = 0.5\n"
+    after = version_of(parse_targets(text, "f"))
+    assert words_of_change(before, after) == (
+        "bands.per_coin.BTC - -> 4, limits.max_order_notional - -> 1000, limits.cooldown_h 4 -> 6, keep.ETH - -> 0.5"
+    )
+    assert setting_changes(after, after) == {} == setting_changes(Version("x", before.weights), after)
+    leaving = version_of(parse_targets(GOOD + "[exit]\nDOGE = true\n", "f"))
+    assert words_of_change(before, leaving) == "exit.DOGE - -> true"
+
+
+@pytest.mark.parametrize("section", SETTINGS)
+def test_every_setting_of_the_file_is_told_when_it_changes(section: str) -> None:
+    known = version_of(
+        parse_targets(f"{GOOD}[limits]\nmax_order_notional = 9\nmax_notional_per_day = 9\n", "f")
+    ).settings
+    assert {f"{section}.{key}" for key in SETTINGS[section]} - {"bands.per_coin"} <= set(known)
 
 
 def test_every_way_has_words_for_who_and_how() -> None:

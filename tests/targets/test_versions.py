@@ -11,7 +11,7 @@ import pytest
 
 from rebalancer.errors import ConfigError
 from rebalancer.targets import versions
-from rebalancer.targets.changes import Change, How, version_of
+from rebalancer.targets.changes import Change, How, Version, version_of
 from rebalancer.targets.file import parse_targets
 from rebalancer.targets.versions import (
     CONTENTS,
@@ -75,8 +75,12 @@ def test_notes_come_back_in_the_order_they_were_left_and_go_when_dropped(tmp_pat
 
 def test_a_change_reads_back_as_it_was_written() -> None:
     assert change_of(document_of(CHANGE) | {"before": None}).before is None
-    noted_down = {**document_of(CHANGE), "after": {"digest": OTHER.digest, "weights": {"BTC": "50"}}}
-    assert change_of(noted_down).after.weights == {"BTC": Decimal(50)}
+    noted_down = {
+        **document_of(CHANGE),
+        "after": {"digest": OTHER.digest, "weights": {"BTC": "50"}, "settings": {"quote": "USDT"}},
+    }
+    assert change_of(noted_down).after == Version(OTHER.digest, {"BTC": Decimal(50)}, {"quote": "USDT"})
+    assert change_of(document_of(CHANGE)) == CHANGE
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"how": "stolen"}', "\0", '{"how": "set", "who": "x", "at": 1}'])
