@@ -1,4 +1,4 @@
-"""The page over five years of hourly cycles: its start, each view's first answer, and memory of its process.
+"""The page over five years of hourly cycles, as its own process: its start, each view's first answer, its memory.
 
 python -m tests.benchmarks.page [--runs N] [--json]
 """
@@ -6,9 +6,8 @@ python -m tests.benchmarks.page [--runs N] [--json]
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -26,14 +25,19 @@ from rebalancer.core.planner import make_plan
 from rebalancer.journal import records
 from rebalancer.journal.rows import Entry
 from rebalancer.journal.store import Journal
+from rebalancer.web.access import TOKEN_NAME
+from tests.cli.test_dashboard import asked, logged_in
 from tests.core.builders import NOW, snapshot, targets
+from tests.e2e.processes import environment
 from tests.journal.builders import BOUND
 from tests.support import FakeClock
-from tests.web.site import TARGETS, TOKEN, make_browser, make_place
+from tests.web.process import page_process
+from tests.web.site import TARGETS
 
 RUNS = 43_800  # five years of hourly cycles
 BATCH = 200
 FIRST_MS_MAX, MEMORY_MIB_MAX = 300.0, 60.0
+START, MEMORY = "start", "memory"
 VIEWS = ("/", "/runs", "/cost", "/coins/BTC", "/health", "/targets")
 
 
@@ -66,17 +70,21 @@ def long_journal(path: Path, runs: int) -> None:
                 batch = []
 
 
-def measure(folder: Path) -> dict[str, float]:
-    """Return milliseconds of the first answer of each view, in this process, and of opening the journal."""
+def measure(state: Path) -> dict[str, float]:
+    """Return milliseconds until the page listens and of the first answer of each view, and the memory it then needs."""
+    environ = environment(
+        REBALANCER_STATE_DIR=str(state), REBALANCER_TARGETS=str(state / "targets.toml"), REBALANCER_VENUE="embedded"
+    )
     began = time.perf_counter()
-    browser = make_browser(make_place(folder))
-    browser.post("/login", data={"token": TOKEN}, headers={"origin": "http://127.0.0.1:8765"}, follow_redirects=False)
-    figures = {"opening": (time.perf_counter() - began) * 1000}
-    for view in VIEWS:
-        began = time.perf_counter()
-        answer = browser.get(view)
-        figures[view] = (time.perf_counter() - began) * 1000
-        assert answer.status_code == 200, (view, answer.text)
+    with page_process(environ) as (port, process):
+        figures = {START: (time.perf_counter() - began) * 1000}
+        cookie = logged_in(port, (state / TOKEN_NAME).read_text().strip())
+        for view in VIEWS:
+            began = time.perf_counter()
+            status, text, _ = asked(port, view, Cookie=cookie)
+            figures[view] = (time.perf_counter() - began) * 1000
+            assert status == http.client.OK, (view, text)
+        figures[MEMORY] = psutil.Process(process.pid).memory_info().rss / 2**20
     return figures
 
 
@@ -84,27 +92,20 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--runs", type=int, default=RUNS, help=f"cycles in the journal (default {RUNS})")
     options.add_argument("--json", action="store_true", help="one JSON document instead of text")
-    options.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     chosen = options.parse_args()
-    if chosen.child:
-        figures = measure(chosen.child)
-        figures["memory_mib"] = psutil.Process().memory_info().rss / 2**20
-        print(json.dumps(figures))
-        return
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "targets.toml").write_text(TARGETS)
-        long_journal(folder / "journal.db", chosen.runs)
-        command = [sys.executable, "-m", "tests.benchmarks.page", "--child", str(folder)]
-        figures = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        state = Path(name)
+        (state / "targets.toml").write_text(TARGETS)
+        (state / "embedded").mkdir()
+        long_journal(state / "embedded" / "journal.db", chosen.runs)
+        figures = measure(state)
     if chosen.json:
         print(json.dumps(figures))
         return
-    for view, spent in figures.items():
-        if view == "memory_mib":
-            print(f"memory, with the client that asks  {spent:8.1f} MiB  limit {MEMORY_MIB_MAX:g}")
-        else:
-            print(f"{view:<34} {spent:8.1f} ms   limit {FIRST_MS_MAX:g}")
+    limits = {START: "", MEMORY: f"limit {MEMORY_MIB_MAX:g}"}
+    for name, figure in figures.items():
+        unit = "MiB" if name == MEMORY else "ms"
+        print(f"{name:<24} {figure:8.1f} {unit:<4} {limits.get(name, f'limit {FIRST_MS_MAX:g}')}".rstrip())
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,36 +25,14 @@ from rebalancer.settings import Settings
 from rebalancer.targets.file import parse_targets
 from tests.benchmarks.figures import Figure, median, parser, say
 from tests.cli.test_dashboard import logged_in
+from tests.e2e.processes import environment
+from tests.web.process import page_process
 
 VISITORS = 4
 VIEWS = ("/", "/runs", "/cost", "/coins/BTC", "/health", "/targets")
 HOURS_APART = 30.0  # far enough for prices to move, so that there is something to trade
 RATIO_MAX = 1.5
 HURRY = 1e9
-
-
-@contextmanager
-def page_on(state: Path, targets: Path) -> Iterator[int]:
-    """Run the dashboard as its owner would and yield its port once it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("REBALANCER_")} | {
-        "REBALANCER_STATE_DIR": str(state),
-        "REBALANCER_TARGETS": str(targets),
-        "REBALANCER_VENUE": "embedded",
-    }
-    command = [sys.executable, "-m", "rebalancer", "dashboard", "--port", str(port)]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as process:
-        try:
-            for _ in range(600):
-                with socket.socket() as door:
-                    if door.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.1)  # noqa: TID251  # a benchmark waits in real time
-            yield port
-        finally:
-            process.terminate()
 
 
 @contextmanager
@@ -113,6 +90,9 @@ def measure(folder: Path, runs: int) -> tuple[float, float]:
     """Return milliseconds an order, with a page that nobody asks and with one that is flooded."""
     targets = folder / "targets.toml"
     targets.write_text(TARGETS, encoding="utf-8")
+    environ = environment(
+        REBALANCER_STATE_DIR=str(folder), REBALANCER_TARGETS=str(targets), REBALANCER_VENUE="embedded"
+    )
     settings = Settings.model_construct(
         mode="live", venue="embedded", state_dir=folder, targets=targets, clock_rate=1.0
     )
@@ -121,7 +101,7 @@ def measure(folder: Path, runs: int) -> tuple[float, float]:
     flooded: list[float] = []
     with open_house(settings, TARGETS_MADE, mode="live", clock=clock, say=lambda _progress: None) as house:
         cycle_ms(house, clock)
-        with page_on(folder, targets) as port:
+        with page_process(environ) as (port, _):
             for _ in range(3):
                 quiet += [cycle_ms(house, clock) for _ in range(runs)]
                 with flood_of(port, folder / "web-token"):

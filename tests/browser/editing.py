@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import select
-import socket
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,6 +14,7 @@ from tests.browser.visit import Visit
 from tests.e2e.processes import Home, document, rebalancer
 from tests.e2e.test_serve import exchange_options, serving
 from tests.simulator.loopback import running_exchange
+from tests.web.process import page_process
 
 NEVER = "0 0 29 2 *"  # the only cycles are the ones typed
 TRIES = 600
@@ -32,27 +29,6 @@ def wait_for(what: Callable[[], bool], missing: str) -> None:
     raise AssertionError(missing)
 
 
-@contextmanager
-def page_process(home: Home, url: str, log: Path) -> Iterator[str]:
-    """Run the dashboard as its owner would and yield its address once it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "rebalancer", "dashboard", "--port", str(port)]
-    with log.open("wb") as out, subprocess.Popen(command, env=home.environment(url), stdout=out, stderr=out) as process:
-
-        def answers() -> bool:
-            assert process.poll() is None, log.read_text()
-            with socket.socket() as door:
-                return door.connect_ex(("127.0.0.1", port)) == 0
-
-        try:
-            wait_for(answers, "the page never listened")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
 def edit_targets(browser: Browser) -> list[str]:
     """Stage a change on the page, confirm it in the terminal, trade it, and see it; return what is wrong."""
     with tempfile.TemporaryDirectory() as name:
@@ -60,8 +36,8 @@ def edit_targets(browser: Browser) -> list[str]:
         home = Home(folder, cron=NEVER)
         with running_exchange(*exchange_options(folder, 1)) as (url, _):
             assert rebalancer(home.environment(url), "run", "--live").returncode in {0, 3}
-            with page_process(home, url, folder / "page.log") as base:
-                visit = Visit(browser, base, "desktop", "light", None)
+            with page_process(home.environment(url)) as (port, _):
+                visit = Visit(browser, f"http://127.0.0.1:{port}", "desktop", "light", None)
                 visit.log_in((home.state / "web-token").read_text().strip())
                 with serving(home, url, "--live", live=True, rate=1):
                     _move(visit)
