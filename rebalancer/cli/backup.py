@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 import click
 
 from rebalancer.cli.context import load_settings
+from rebalancer.cli.progress import progress_bar
 from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.errors import ConfigError
 from rebalancer.service.clock import SystemClock
@@ -37,7 +39,7 @@ def command(*, place: Path, as_json: bool) -> None:
     _require_replaceable(path, source)
     try:
         with drafted_copy(source, path, clock) as draft:
-            head = head_of(draft, clock)
+            head = head_of(draft, clock, partial(progress_bar, "verifying each row"))
             put(draft, path)
     except OSError as exc:
         reason = os.strerror(exc.errno or 0)

@@ -12,6 +12,7 @@ import click
 
 from rebalancer.cli.context import LIVE, Connection, connect, load_checked_targets, load_settings
 from rebalancer.cli.exits import Exit, advice_for, exit_of
+from rebalancer.cli.progress import progress_bar
 from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.core.targets import Targets
 from rebalancer.errors import RebalancerError
@@ -117,7 +118,8 @@ def _journal(settings: Settings, *, deep: bool) -> Iterator[Finding]:
         return
     with Journal.open_to_read(path, SystemClock()) as journal:
         if deep:
-            journal.verify()
+            with progress_bar("verifying each row", journal.last_seq) as progress:
+                journal.verify(progress)
         yield Finding(Grade.OK, "journal", f"{path}: {journal.last_seq} rows, {_verified(journal, deep=deep)}")
         for halt in journal.state.halts.values():
             yield Finding(Grade.FAIL, "journal", f"halted: {halt.text} (`rebalancer ack {halt.seq}`)", Exit.REFUSED)

@@ -13,9 +13,11 @@ import click
 
 from rebalancer.cli.context import journal_to_read, load_settings, note
 from rebalancer.cli.plan import write_report
+from rebalancer.cli.progress import progress_bar
 from rebalancer.cli.tax import TAX, tax_table
 from rebalancer.cli.terminal import document_text, heading, lines_of
-from rebalancer.journal.queries import RunView, recent_runs, runs_between
+from rebalancer.journal.queries import RunView, begun_between, run_view
+from rebalancer.journal.rows import Kind
 from rebalancer.report.words import amount, money
 from rebalancer.service.clock import SystemClock
 
@@ -71,8 +73,7 @@ def command(
         if table in TAX:
             shown = tax_table(settings, journal, table, period, account_currency)
         else:
-            runs = runs_between(journal, *period, count) if any(period) else recent_runs(journal, count or RUNS)
-            shown = _told(settings, runs, _quote(journal), table, as_json=as_json)
+            shown = _told(settings, _runs(journal, period, count), _quote(journal), table, as_json=as_json)
     if output is None:
         click.echo(shown, nl=False)
     else:
@@ -95,6 +96,17 @@ def _require_fitting(count: int | None, table: str | None, account_currency: str
         raise click.UsageError(f"COUNT counts runs; a table for {table} takes --from and --to")
     if account_currency is not None and table != TAX[0]:
         raise click.UsageError(f"--account-currency is for --csv {TAX[0]}")
+
+
+def _runs(journal: Journal, period: Period, count: int | None) -> list[RunView]:
+    """Return the newest runs, or those of a period, newest first."""
+    begun = begun_between(journal, *period)[:count] if any(period) else journal.newest(Kind.RUN, count or RUNS)
+    with progress_bar("reading runs", len(begun)) as progress:
+        runs = []
+        for number, row in enumerate(begun, start=1):
+            runs.append(run_view(journal, row))
+            progress(number)
+        return runs
 
 
 def _quote(journal: Journal) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from rebalancer.cli.context import load_settings, make_state_dir
+from rebalancer.cli.progress import progress_bar
 from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.errors import ConfigError, GuardTripped, JournalError
 from rebalancer.service.clock import SystemClock
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 NEWER, RESTORED = "journal_newer", "restored"
 NEW_FILE = 0o666
+WATCH = partial(progress_bar, "verifying each row")
 
 
 @click.command(epilog="\b\nExample:\n  rebalancer restore /var/backups/rebalancer/rebalancer-htx-20260301T020000Z.db")
@@ -39,11 +42,11 @@ def command(*, file: Path, yes: bool, as_json: bool) -> None:
     if as_json and not yes:
         raise click.UsageError("--json asks no questions: it needs --yes")
     settings, clock = load_settings(), SystemClock()
-    path, head = settings.paths.journal(settings.venue_kind), head_of(file, clock)
+    path, head = settings.paths.journal(settings.venue_kind), head_of(file, clock, WATCH)
     _require_binding(settings, file, head)
     make_state_dir(settings)
     with hold_lock(settings.paths.lock):
-        found = _standing(path, file, clock)
+        found = _standing(path, head, clock)
         if found != "same":
             if not yes:
                 _ask(path, file, head, found)
@@ -64,25 +67,25 @@ def _require_binding(settings: Settings, file: Path, head: Head) -> None:
         )
 
 
-def _standing(path: Path, file: Path, clock: SystemClock) -> str:
+def _standing(path: Path, copy: Head, clock: SystemClock) -> str:
     """Return what stands at the journal's place: none, same, behind or damaged; GuardTripped for what would be lost."""
     from rebalancer.journal.copies import Relation, head_of, relation_of  # noqa: PLC0415
 
     if not path.exists():
         return "none"
-    if path.samefile(file):
-        raise ConfigError(f"{file} is the journal itself")
+    if path.samefile(copy.path):
+        raise ConfigError(f"{copy.path} is the journal itself")
     if not os.access(path, os.R_OK | os.W_OK):
         raise ConfigError(f"{path}: cannot be read and replaced by you; run as the user of the service")
     try:
-        head_of(path, clock)
+        used = head_of(path, clock, WATCH)
     except JournalError:
         return "damaged"
-    relation = relation_of(path, file, clock)
+    relation = relation_of(used, copy, clock)
     if relation in {Relation.AHEAD, Relation.APART}:
         raise GuardTripped(
             NEWER,
-            f"{path} has rows that {file.name} lacks: replacing it would forget orders. If that is what you want, "
+            f"{path} has rows that {copy.path.name} lacks: replacing it would forget orders. If that is what you want, "
             "stop the service and move it away, with the -wal file beside it",
         )
     return relation.value

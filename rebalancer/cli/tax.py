@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from rebalancer.cli.context import note
+from rebalancer.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from rebalancer.journal.state import IntentRecord
     from rebalancer.journal.store import Journal
     from rebalancer.journal.trades import Traded
     from rebalancer.settings import Settings
@@ -33,7 +35,12 @@ def tax_table(
     quote = journal.state.binding.quote if journal.state.binding else ""
     values = account_currency is not None and _counts_in(quote, account_currency)
     place = PLACES.get(settings.venue_kind, f"HTX simulated ({settings.venue_kind})")
-    told = list(trading.traded_between(journal, *period))
+    told: list[Traded | IntentRecord] = []
+    runs = trading.runs_signed(journal, *period)
+    with progress_bar("reading trades", len(runs)) as progress:
+        for number, run_id in enumerate(runs, start=1):
+            told += trading.traded_in(journal, run_id, *period)
+            progress(number)
     trades = sorted((each for each in told if isinstance(each, trading.Traded)), key=lambda trade: trade.at)
     made = (koinly_csv if program == "koinly" else cointracking_csv)(trades, TaxSetting(place, quote, values))
     _say(settings, trades, open_orders=len(told) - len(trades))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from rebalancer.errors import JournalError
+from rebalancer.journal.proof import unheard
 from rebalancer.journal.records import Binding
 from rebalancer.journal.store import Journal
 from rebalancer.seams import Clock
@@ -24,6 +25,7 @@ BESIDE = ("-wal", "-shm", "-journal")  # of SQLite, which takes them for part of
 class Head:
     """Where a proved journal ends, and what it is about."""
 
+    path: Path
     rows: int
     last_hash: str
     written_at: str
@@ -39,23 +41,35 @@ class Relation(StrEnum):
     APART = "apart"  # each has rows that the other lacks
 
 
-def head_of(path: Path, clock: Clock) -> Head:
-    """Return the end of a journal after a look at every row; JournalError where one cannot be trusted."""
+Watch = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+
+
+@contextmanager
+def unwatched(_rows: int) -> Iterator[Callable[[int], None]]:
+    """Yield what takes the numbers of rows that were looked at, for nobody."""
+    yield unheard
+
+
+def head_of(path: Path, clock: Clock, watch: Watch = unwatched) -> Head:
+    """Return the end of a journal after a look at every row; JournalError where one cannot be trusted.
+
+    `watch` is given the number of rows, and yields what is told each of them.
+    """
     with Journal.open_to_read(path, clock) as journal:
-        journal.verify()
+        with watch(journal.last_seq) as progress:
+            journal.verify(progress)
         (last,) = journal.rows(after_seq=journal.last_seq - 1)
-        return Head(last.seq, last.hash, last.t_wall, journal.state.binding)
+        return Head(path, last.seq, last.hash, last.t_wall, journal.state.binding)
 
 
-def relation_of(used: Path, copy: Path, clock: Clock) -> Relation:
-    """Return what the journal in use is to a copy; both are proved."""
-    ours, theirs = head_of(used, clock), head_of(copy, clock)
-    if ours == theirs:
+def relation_of(used: Head, copy: Head, clock: Clock) -> Relation:
+    """Return what the journal in use is to a copy, both of them proved."""
+    if (used.rows, used.last_hash) == (copy.rows, copy.last_hash):
         return Relation.SAME
-    shared = min(ours.rows, theirs.rows)
-    if _hash_at(used, shared, clock) != _hash_at(copy, shared, clock):
+    shared = min(used.rows, copy.rows)
+    if _hash_at(used.path, shared, clock) != _hash_at(copy.path, shared, clock):
         return Relation.APART
-    return Relation.BEHIND if ours.rows < theirs.rows else Relation.AHEAD
+    return Relation.BEHIND if used.rows < copy.rows else Relation.AHEAD
 
 
 def _hash_at(path: Path, seq: int, clock: Clock) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from rebalancer.errors import JournalError
 from rebalancer.journal.chain import Chain, is_bound
@@ -47,12 +47,16 @@ def each_whole(rows: Iterator[Row], place: str) -> Iterator[Row]:
         raise JournalError(f"{place}: the row after {seen} cannot be read ({exc}); {_REMEDY}") from exc
 
 
-def prove_all(database: sqlite3.Connection, place: str) -> Chain:
+def unheard(_seq: int) -> None:
+    """Take the number of a row that was looked at, for nobody."""
+
+
+def prove_all(database: sqlite3.Connection, place: str, progress: Callable[[int], None] = unheard) -> Chain:
     """Return the chain at the last row after a look at every row, every checkpoint and the file as a whole.
 
-    Raises JournalError that names the bad row.
+    `progress` is told the number of each row. Raises JournalError that names the bad row.
     """
-    chain = _walked(Chain(), select(database), place)
+    chain = _walked(Chain(), select(database), place, progress)
     # The rows are whole; the indexes that look-ups go by are not covered by their hashes.
     try:
         sound = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -100,13 +104,14 @@ def _sealed(database: sqlite3.Connection, place: str) -> Chain | None:
     return None
 
 
-def _walked(chain: Chain, rows: Iterator[Row], place: str) -> Chain:
+def _walked(chain: Chain, rows: Iterator[Row], place: str, progress: Callable[[int], None] = unheard) -> Chain:
     """Return the chain after following the rows to the last one."""
     try:
         for row in rows:
             if not chain.is_followed_by(row):
                 raise _broken(place, chain.last_seq + 1)
             chain.take(row)
+            progress(row.seq)
     except _UNREADABLE as exc:
         raise JournalError(f"{place}: row {chain.last_seq + 1} cannot be trusted ({exc}); {_REMEDY}") from exc
     return chain

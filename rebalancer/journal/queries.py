@@ -46,13 +46,10 @@ def recent_runs(journal: Journal, limit: int, *, before_seq: int | None = None) 
     return [run_view(journal, row) for row in journal.newest(Kind.RUN, limit, before_seq=before_seq)]
 
 
-def runs_between(
-    journal: Journal, since: datetime | None, until: datetime | None, limit: int | None = None
-) -> list[RunView]:
-    """Return the runs that began from `since` to before `until`, newest first; with a limit the newest of them."""
+def begun_between(journal: Journal, since: datetime | None, until: datetime | None) -> list[Row]:
+    """Return the first rows of the runs that began from `since` to before `until`, newest first."""
     begun = [row for row in journal.rows(kinds=(Kind.RUN,)) if _within(parse_moment(row.t_wall), since, until)]
-    kept = begun if limit is None else begun[-limit:]
-    return [run_view(journal, row) for row in reversed(kept)]
+    return begun[::-1]
 
 
 def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:

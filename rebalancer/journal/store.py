@@ -191,12 +191,12 @@ class Journal:
                 "and must not go on"
             )
 
-    def verify(self) -> int:
+    def verify(self, progress: Callable[[int], None] = proof.unheard) -> int:
         """Check every row, every checkpoint and the file as a whole, refold, and return the number of rows.
 
-        Raises JournalError that names the bad row.
+        `progress` is told the number of each row. Raises JournalError that names the bad row.
         """
-        found = proof.prove_all(self._database, self._place)
+        found = proof.prove_all(self._database, self._place, progress)
         proof.require_kept(self._chain, found, self._place)
         self._chain = found
         return self.last_seq

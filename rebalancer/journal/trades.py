@@ -78,22 +78,29 @@ def traded_between(journal: Journal, since: datetime | None, until: datetime | N
 
     One whose end is not known yet comes as it stands: what it did is missing from a sum.
     """
-    for run_id in _runs_signed(journal, since, until):
-        assert journal.state.binding is not None
-        told = _Told(JournalState(binding=journal.state.binding))
-        for row in journal.rows(run_id=run_id):
-            told.take(row)
-        for record in told.state.intents.values():
-            at = told.filled_at.get(record.key, record.signed_at)
-            if at is None or (since is not None and at < since) or (until is not None and at >= until):
-                continue
-            if record.state in TRADED:
-                yield _traded(record, at, told)
-            elif record.state in UNRESOLVED:
-                yield record
+    for run_id in runs_signed(journal, since, until):
+        yield from traded_in(journal, run_id, since, until)
 
 
-def _runs_signed(journal: Journal, since: datetime | None, until: datetime | None) -> list[str]:
+def traded_in(
+    journal: Journal, run_id: str, since: datetime | None, until: datetime | None
+) -> Iterator[Traded | IntentRecord]:
+    """Yield the orders of one run as `traded_between` does."""
+    assert journal.state.binding is not None
+    told = _Told(JournalState(binding=journal.state.binding))
+    for row in journal.rows(run_id=run_id):
+        told.take(row)
+    for record in told.state.intents.values():
+        at = told.filled_at.get(record.key, record.signed_at)
+        if at is None or (since is not None and at < since) or (until is not None and at >= until):
+            continue
+        if record.state in TRADED:
+            yield _traded(record, at, told)
+        elif record.state in UNRESOLVED:
+            yield record
+
+
+def runs_signed(journal: Journal, since: datetime | None, until: datetime | None) -> list[str]:
     """Return the runs that may have traded in a period; by the exchange's time, for ours may have been wrong."""
     runs: dict[str, None] = {}
     for row in journal.rows(kinds=(Kind.SENDING,)):

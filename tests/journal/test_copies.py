@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,9 +41,10 @@ def test_a_copy_made_while_the_service_writes_is_a_whole_moment_of_it(tmp_path: 
         with Journal.open_to_read(path, CLOCK) as copy:
             assert list(copy.rows()) == rows[:last_seq] and copy.verify() == last_seq, seed
             assert copy.state.totals == state.totals and copy.state.intents == state.intents
-        assert relation_of(tmp_path / "journal.db", path, CLOCK) is Relation.AHEAD
-        assert relation_of(path, tmp_path / "journal.db", CLOCK) is Relation.BEHIND
-        assert relation_of(path, path, CLOCK) is Relation.SAME
+        used, copied = head_of(tmp_path / "journal.db", CLOCK), head_of(path, CLOCK)
+        assert relation_of(used, copied, CLOCK) is Relation.AHEAD
+        assert relation_of(copied, used, CLOCK) is Relation.BEHIND
+        assert relation_of(copied, copied, CLOCK) is Relation.SAME
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
 
@@ -57,6 +60,18 @@ def test_a_copy_is_one_file_for_its_owner_alone_and_opens_where_nothing_can_be_w
     assert [path.name for path in copy.parent.iterdir()] == ["copy.db"] and copy.read_bytes() == before
 
 
+def test_whoever_waits_is_told_of_every_row_that_was_looked_at(tmp_path: Path) -> None:
+    rows, heard = long_journal(tmp_path / "journal.db"), []
+
+    @contextmanager
+    def watch(total: int) -> Iterator[Callable[[int], None]]:
+        heard.append(total)
+        yield heard.append
+
+    head_of(tmp_path / "journal.db", CLOCK, watch)
+    assert heard == [len(rows), *range(1, len(rows) + 1)]
+
+
 def test_two_lives_of_one_backup_are_apart(tmp_path: Path) -> None:
     with new_journal(tmp_path / "one.db"):
         pass
@@ -64,7 +79,8 @@ def test_two_lives_of_one_backup_are_apart(tmp_path: Path) -> None:
     for name in ("one.db", "two.db"):
         with Journal.open(tmp_path / name, CLOCK) as journal:
             journal.append(started())
-    assert relation_of(tmp_path / "one.db", tmp_path / "two.db", CLOCK) is Relation.APART
+    one, two = (head_of(tmp_path / name, CLOCK) for name in ("one.db", "two.db"))
+    assert relation_of(one, two, CLOCK) is relation_of(two, one, CLOCK) is Relation.APART
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -105,7 +121,8 @@ def test_the_log_of_the_file_that_was_there_is_never_replayed_into_the_one_that_
     with Journal.open_to_read(lost / "journal.db", CLOCK) as merged:
         assert merged.last_seq == 22
     back_up(tmp_path / "copy.db", lost / "journal.db")
-    assert head_of(lost / "journal.db", CLOCK) == head_of(tmp_path / "copy.db", CLOCK)
+    put_back, copy = head_of(lost / "journal.db", CLOCK), head_of(tmp_path / "copy.db", CLOCK)
+    assert (put_back.rows, put_back.last_hash) == (copy.rows, copy.last_hash)
 
 
 def test_what_is_set_aside_stays_in_place_until_it_is_replaced(tmp_path: Path) -> None:
