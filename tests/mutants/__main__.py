@@ -22,7 +22,7 @@ from tests.mutants.table import MUTANTS, SIMULATION, Mutant
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("rebalancer", "tests", "pyproject.toml", "README.md", "targets.toml", "systemd")
-HUNT_EPISODES = 150
+HUNT_EPISODES = 80
 TIMEOUT_S = 150
 
 

@@ -19,7 +19,7 @@ from tests.simulation.chaos import KINDS
 from tests.simulation.episode import Tally, run_episode
 from tests.simulation.world import Violation
 
-CHUNK = 20  # episodes a task
+CHUNK = 5  # episodes a task
 FAULTS_PER_CALL_MIN = 0.10
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 
-# Any call: what networks and gateways do.
+# Any call: what networks and gateways do. An answer that is not JSON ends its cycle at once, so those are few here:
+# tests/hostile breaks answers by the million.
 ANYWHERE = {
     "connect_error": 2, "lost_request": 2, "lost_reply": 3, "delayed_reply": 2, "http_429": 2, "rate_code": 2,
-    "html_502": 2, "html_200": 1, "truncated": 2, "redirect": 1, "nan": 1, "empty": 1, "gateway_error": 1,
-    "timeout_code": 1, "storm_429": 0.3,
+    "html_502": 2, "html_200": 0.3, "truncated": 0.5, "redirect": 1, "nan": 0.3, "empty": 0.3, "gateway_error": 1,
+    "timeout_code": 1, "storm_429": 0.2,
 }  # fmt: skip
 # The place call: what may become of an order that we do not hear of, or hear wrongly.
 PLACE = {
@@ -28,7 +29,7 @@ HANDS = (
     "crash", "clock_step", "disk_full", "restored_backup", "hand_trade", "deposit", "withdrawal", "targets_edited",
     "paused", "delisted", "twin", "volatile_jump",
 )  # fmt: skip
-PLACE_ODDS, READ_ODDS, LIE_ODDS = 0.35, 0.115, 0.10
+PLACE_ODDS, READ_ODDS, LIE_ODDS = 0.35, 0.088, 0.10
 
 KINDS = frozenset({*ANYWHERE, *PLACE, *BALANCE, *LOOKUP, *LIES, *HANDS})
 

@@ -21,7 +21,8 @@ from tests.simulation.life import Life
 from tests.simulation.network import Wire
 from tests.simulation.world import CROSSES, EPOCH, Crash, Violation, World
 
-FAULTY, QUIET, STILL = 24, 6, 3  # slots: with faults, without, and without moving prices
+FAULTY = (24, 48, 84)  # slots with faults; the longest outlive what the journal keeps of settled orders
+QUIET, STILL = 6, 3  # slots without faults, and without moving prices
 HOUR_MS = 3_600_000
 NAMED = ("clock-skew", "market-halted")  # guards that are said as "try later"
 CALLS_MAX, ROWS_MAX = 200, 500
@@ -64,6 +65,7 @@ class Episode:
         self.disk = Disk(self.world)
         setup = self.world.chance["setup"]
         self.targets = random_targets(setup, random_limits(setup), random_orders(self.world.chance["orders"]))
+        self.faulty = setup.choice(FAULTY)
         self.checker = Checker(self.world, self.disk, self.targets)
         self.pause = folder / "pause"
         self.hands = Hands(self.world, self.checker, self.pause)
@@ -75,8 +77,8 @@ class Episode:
 
     def run(self) -> Tally:
         try:
-            for number in range(FAULTY + QUIET + STILL):
-                self.world.quiet = number >= FAULTY
+            for number in range(self.faulty + QUIET + STILL):
+                self.world.quiet = number >= self.faulty
                 self._slot(number)
             self._must_be_settled()
         except Exception as exc:
@@ -101,7 +103,7 @@ class Episode:
         world.pass_ms(hour + world.chance["hands"].randint(0, 60_000) - world.true_ms)
         world.let_late_requests_arrive()
         checker.after_step(None)  # before the service can notice by itself what it wrongly believed
-        if number < FAULTY + QUIET:
+        if number < self.faulty + QUIET:
             self.targets = self.hands.before_slot(self.targets)
         checker.targets = self.targets
         self._maybe_twin()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.core.reasons import Deny
-from rebalancer.core.targets import Limits, OrderPolicy, OrderType, Route, Targets
+from rebalancer.core.targets import BandPolicy, BandRule, Limits, OrderPolicy, OrderType, Route, Targets
 from rebalancer.journal import records
 from rebalancer.journal.store import Journal
 from rebalancer.service.cycle import CycleResult
@@ -22,6 +22,14 @@ from tests.simulation.world import COINS, World
 KEPT = {"BTC": Decimal("0.08"), "ETH": Decimal("0.5"), "SOL": Decimal(5), "USDT": Decimal(1500)}
 EXTERNAL = {"BTC": Decimal("0.1"), "ETH": Decimal(1), "SOL": Decimal(20), "USDT": Decimal(2000)}
 
+BANDS = (
+    BandPolicy(),
+    BandPolicy(k=Decimal("0.04")),
+    BandPolicy(BandRule.RELATIVE, k=Decimal(10)),
+    BandPolicy(BandRule.CLAMP, k=Decimal(5)),
+    BandPolicy(BandRule.ABSOLUTE, k=Decimal(2)),
+)
+
 
 def random_limits(rng: random.Random) -> Limits:
     return Limits(
@@ -31,7 +39,7 @@ def random_limits(rng: random.Random) -> Limits:
         max_order_notional=Decimal(rng.choice((2_000, 50_000))),
         max_orders_per_day=rng.choice((12, 100)),
         max_slippage_bps=Decimal(50),
-        cooldown_h=Decimal(rng.choice((0, 1, 4))),
+        cooldown_h=Decimal(rng.choice((0, 0, 1, 4))),
     )
 
 
@@ -47,9 +55,10 @@ def random_targets(rng: random.Random, limits: Limits, orders: OrderPolicy) -> T
     made = replace(
         make_targets(weights, limits=limits), digest=f"{rng.getrandbits(64):064x}", leaving=leaving, orders=orders
     )  # type: ignore[arg-type]
+    per_coin = {"USDT": Decimal(rng.choice((2, 6)))} if rng.random() < 0.3 else {}
     return replace(
         made,
-        bands=replace(made.bands, per_coin={"USDT": Decimal(rng.choice((2, 6)))} if rng.random() < 0.3 else {}),
+        bands=replace(rng.choice(BANDS), destination=Decimal(rng.choice(("0", "0.5", "1"))), per_coin=per_coin),
         kept={asset: KEPT[asset] for asset in made.assets if rng.random() < 0.25},
         external={asset: EXTERNAL[asset] for asset in made.weights if rng.random() < 0.15},
     )
@@ -103,7 +112,7 @@ class Hands:
 
     def _shake_prices(self) -> None:
         world, rng = self._world, self._world.chance["market"]
-        width = 0.03 if world.quiet else 0.14
+        width = 0.1 if world.quiet else 0.16
         if self._happens(0.003, "volatile_jump"):
             self._level[rng.choice(COINS)] *= rng.choice((0.4, 1.9))
         levels = {coin: level * (1 + rng.uniform(-width, width)) for coin, level in self._level.items()}

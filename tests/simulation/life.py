@@ -26,7 +26,7 @@ from tests.simulation.world import ACCESS_KEY, SECRET_KEY, SPOT, SimClock, World
 
 T = TypeVar("T")
 SCHEDULE = "cron"
-CHECKPOINT_ROWS = 40  # every few slots
+CHECKPOINT_ROWS = 100  # some in every life
 
 
 def shuffling_gather(rng: random.Random) -> Callable[[Sequence[Callable[[], T]]], list[T]]:

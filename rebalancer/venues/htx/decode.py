@@ -181,4 +181,6 @@ def clean(text: str, limit: int = 200) -> str:
     shown = text[:limit]
     if not shown.isprintable():
         shown = "".join(char if char.isprintable() else " " for char in shown)
-    return _OURS.sub("(hidden)", shown).strip()
+    if "=" in shown or "://" in shown:  # no word of a list has either, and the search for ours is dear
+        shown = _OURS.sub("(hidden)", shown)
+    return shown.strip()

@@ -27,13 +27,14 @@ PIECE_BYTES = 1024 * 1024
 COUNT_DIGITS_MAX = 9
 REMAIN_HEADER = "X-HB-RateLimit-Requests-Remain"
 TIMEOUT = {"connect": CONNECT_S, "read": READ_S, "write": WRITE_S, "pool": POOL_S}
-HEADERS = {
+_COMMON = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
     "Connection": "keep-alive",
     "User-Agent": "rebalancer",
 }
-JSON_HEADERS = {**HEADERS, "Content-Type": "application/json"}
+HEADERS = httpx.Headers(_COMMON)
+JSON_HEADERS = httpx.Headers({**_COMMON, "Content-Type": "application/json"})
 
 # Before the first byte, proof that none left: there was no connection, or nowhere to connect to. Everything else,
 # and each of these after it, may have been delivered.
