@@ -42,6 +42,7 @@ class Stray:
     drift: Decimal
     at: datetime
     outside: bool  # its band
+    why: str = ""  # what was decided about it
 
 
 @dataclass(slots=True)
@@ -60,7 +61,8 @@ class Period:
     denials: dict[str, Count] = field(default_factory=dict)
     skips: dict[str, Count] = field(default_factory=dict)
     stray: Stray | None = None  # the largest
-    still_outside: list[Stray] = field(default_factory=list)  # their bands, at the last look
+    still_outside: list[Stray] = field(default_factory=list)  # their bands, and the last plan traded nothing for it
+    looks: list[Books] = field(default_factory=list)
     halts: list[Halt] = field(default_factory=list)
     open_halts: list[Halt] = field(default_factory=list)  # that wait for the owner now
     trades: list[Traded] = field(default_factory=list)
@@ -80,6 +82,7 @@ class Period:
             case Kind.LEDGER:
                 self.closed = read_books(payload)
                 self.opened = self.opened or self.closed
+                self.looks.append(self.closed)
             case Kind.HALT:
                 self.halts.append(Halt(row.seq, payload["code"], payload["text"], row.t_wall))
 
@@ -91,12 +94,12 @@ class Period:
         strays = [_stray(line, parse_moment(plan["taken_at"])) for line in plan.get("assets", ())]
         known = [self.stray] if self.stray is not None else []
         self.stray = max((*known, *strays), key=lambda stray: abs(stray.drift), default=None)
-        self.still_outside = [stray for stray in strays if stray.outside]
+        self.still_outside = [stray for stray in strays if stray.outside and not plan["legs"]]
 
 
-def _stray(line: Mapping[str, str], at: datetime) -> Stray:
+def _stray(line: Mapping[str, Any], at: datetime) -> Stray:
     inside = Decimal(line["band_low"]) <= Decimal(line["weight"]) <= Decimal(line["band_high"])
-    return Stray(line["asset"], Decimal(line["drift"]), at, not inside)
+    return Stray(line["asset"], Decimal(line["drift"]), at, not inside, line["reason"]["text"])
 
 
 def read_period(journal: Journal, since: datetime, until: datetime) -> Period:

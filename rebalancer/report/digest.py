@@ -99,7 +99,7 @@ def outstanding(period: Period) -> list[str]:
         if status in period.statuses:
             lines.append(_counted(period.statuses[status], words))
     lines += _silence(period)
-    lines += [f"outside its band at the last look: {_strayed(stray)}" for stray in period.still_outside]
+    lines += [f"outside its band: {_strayed(stray)}: {stray.why}" for stray in period.still_outside]
     return [printable(line) for line in lines]
 
 
@@ -182,7 +182,11 @@ def _trades(period: Period) -> Iterator[Fact]:
     yield "trades", f"{len(period.trades)} order(s) of {money(sum(values, ZERO))} {quote}: {net}"
     moved = moved_in(period)
     cost = [fee for trade in period.trades for fee in trade.fees_quote.values()]
-    slipped = f"; slippage {money(moved.closed.slip_quote - moved.opened.slip_quote)} {quote}" if moved else ""
+    # What the last run traded is in the books of the next look.
+    booked = moved is not None and moved.closed.orders - moved.opened.orders == len(period.trades)
+    slipped = (
+        f"; slippage {money(moved.closed.slip_quote - moved.opened.slip_quote)} {quote}" if moved and booked else ""
+    )
     paid = " + ".join(f"{amount(fee)} {coin}" for coin, fee in fees.items()) or "none"
     yield "fees", f"{paid}, about {money(sum(cost, ZERO))} {quote}{slipped}"
 
@@ -198,7 +202,8 @@ def _plus(value: Decimal) -> str:
 
 
 def _better(value: Decimal) -> str:
-    return f"{money(abs(value))} {'worse' if value < 0 else 'better'}"
+    shown = money(abs(value))
+    return "as well" if shown == money(ZERO) else f"{shown} {'worse' if value < 0 else 'better'}"
 
 
 def _signed(value: Decimal, asset: str) -> str:

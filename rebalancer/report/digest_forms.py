@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from markupsafe import Markup
+
 from rebalancer.core.canonical import moment_text
+from rebalancer.core.ledger import Books
 from rebalancer.core.money import plain
 from rebalancer.journal.trades import Traded
 from rebalancer.journal.weeks import Count, Period
 from rebalancer.report.digest import Moved, days, facts, moved_in, outstanding
 from rebalancer.report.html import environment
+from rebalancer.report.svg import Axis, Line, plot
 from rebalancer.report.tables import cell
 from rebalancer.report.words import money, printable
 
 SCHEMA = "rebalancer.week/1"
 STEP = Decimal("0.00000001")  # of derived amounts
+SHADOWS = (
+    ("had nothing been traded", "never_quote", 0),
+    ("at the targets without any cost", "frictionless_quote", 3),
+    ("the account", "nav_quote", 1),
+)
 
 
 def digest_markdown(period: Period, head: str) -> str:
@@ -44,7 +54,33 @@ def digest_html(period: Period, mode: str, venue: str) -> str:
         first=_first(lines),
         outstanding=lines,
         facts=facts(period),
+        plot=_plot(period),
+        lines=SHADOWS,
     )
+
+
+def _plot(period: Period) -> Markup | None:
+    """Return the worth at each look beside both shadows from the same start, or None where there is no line to draw."""
+    looks = [*([period.opened] if period.opened else []), *period.looks]
+    if len({look.at for look in looks}) < 2:  # noqa: PLR2004  # a line has two ends
+        return None
+    lines = []
+    for name, figure, style in SHADOWS:
+        lead = getattr(looks[0], figure) - looks[0].nav_quote  # what it was ahead before these days
+        points = [(look.at.timestamp(), float(getattr(look, figure) - lead)) for look in looks]
+        lines.append(Line(name, points, style))
+    worth = Axis(f"worth in {period.quote}", lambda value: f"{value:,.0f}")
+    return Markup(plot("Worth at each look", lines, _days(looks), worth))  # noqa: S704  # `plot` escapes every word
+
+
+def _days(looks: Sequence[Books]) -> Axis:
+    """Return the axis of time with a tick at each midnight, or at both ends of less than a day."""
+    ends = (min(look.at for look in looks), max(look.at for look in looks))
+    midnight = ends[0].replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [midnight + timedelta(days=number) for number in range(1, (ends[1] - midnight).days + 1)]
+    form = "%d %b" if days else "%d %b %H:%M"
+    ticks = [moment.timestamp() for moment in days or ends]
+    return Axis("UTC", lambda moment: datetime.fromtimestamp(moment, UTC).strftime(form), ticks=ticks)
 
 
 def digest_document(period: Period, mode: str, venue: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rebalancer.errors import RebalancerError
 from rebalancer.journal import records
+from rebalancer.journal.rows import Kind
 from rebalancer.journal.weeks import Period, read_period, week_of
 from rebalancer.report.digest import moved_in
 from tests.journal.builders import new_journal, started
@@ -63,6 +64,12 @@ def test_consecutive_periods_add_up_to_the_whole(lived: House) -> None:
     assert sum(each.against_never_quote for each in known) == moved.against_never_quote < 0
     strays = [part.stray for part in parts if part.stray is not None]
     assert max(abs(stray.drift) for stray in strays) == abs(all_of_it.stray.drift if all_of_it.stray else 0)
+
+
+def test_what_a_plan_acted_on_is_not_called_outside_its_band(lived: House) -> None:
+    first = read_period(lived.journal, FakeClock().now() - HOUR, FakeClock().now() + 2 * HOUR)
+    assert first.trades and first.stray is not None and first.stray.outside and first.still_outside == []
+    assert len(read_period(lived.journal, *whole(lived)).looks) == len(lived.payloads(Kind.LEDGER))
 
 
 def test_a_period_holds_what_began_in_it_and_how_it_stood_at_both_ends(lived: House) -> None:

@@ -90,8 +90,8 @@ HALT = Halt(7, "foreign_order", "order 7 is not ours", "2026-03-03T00:00:00Z")
         ({"statuses": {"refused": Count(1, "paused")}}, ["1 run(s) were refused by a guard; the last: paused"]),
         ({"began": []}, ["no run began"]),
         (
-            {"still_outside": [Stray("ETH", d("-0.05"), MONDAY, outside=True)]},
-            ["outside its band at the last look: ETH"],
+            {"still_outside": [Stray("ETH", d("-0.05"), MONDAY, outside=True, why="it rests")]},
+            ["outside its band: ETH -5.00 points from its target at 2026-03-02 00:00 UTC: it rests"],
         ),
     ],
 )
@@ -134,6 +134,22 @@ def test_the_page_is_valid_loads_nothing_and_foreign_words_are_no_markup(text: s
     assert page.index("HALTED") < page.index("The week")
     shown = digest_markdown(period, "LIVE on htx")
     assert "\x1b" not in shown and "<script" not in shown and "\x1b" not in text_of(period)
+
+
+def test_the_page_draws_the_account_beside_both_shadows_where_there_is_a_line_to_draw() -> None:
+    page = digest_html(week(looks=[LAST]), "live", "htx")
+    html5lib.HTMLParser(strict=True).parse(page)
+    assert page.count("<polyline") == 3 + 3, "three lines, and each again in the legend"
+    assert "had nothing been traded" in page and "03 Mar" in page and not LOADING.search(page)
+    for looks in ([], [FIRST]):
+        assert "<polyline" not in digest_html(week(looks=looks), "live", "htx")
+    morning = digest_html(week(looks=[replace(FIRST, at=MONDAY + timedelta(hours=5))]), "live", "htx")
+    assert "02 Mar 05:00" in morning
+
+
+def test_slippage_that_is_not_in_the_books_yet_is_left_out() -> None:
+    assert "; slippage 0.01 USDT" in text_of(week())
+    assert "slippage" not in text_of(week(trades=[BUY, BUY]))
 
 
 def test_the_document_has_every_figure_as_text() -> None:
