@@ -1,6 +1,6 @@
 """Measure how well the tests hold the order path: mutmut changes its code line by line, and the tests must notice.
 
-python -m tests.mutmut_run [--group NAME] [--only TEXT] [--sample N] [--seed S] [--wide] [--keep] [--jobs J] [--json]
+python -m tests.mutmut_run [--group NAME] [--only TEXT]... [--sample N] [--seed S] [--wide] [--keep] [--jobs J] [--json]
 
 Apart from CI: all of it takes one to two hours on a busy core. Each group of files is judged by the fast tests that
 cover it, which mutmut chooses per function; `--wide` puts each mutant that they leave alive and that is not listed
@@ -165,10 +165,10 @@ def _json(copy: Path, script: str, *arguments: str, given: object = None) -> Any
     return json.loads(done.stdout)
 
 
-def files_of(group: Group, only: str) -> list[str]:
-    """Return the files of a group whose path holds a text."""
+def files_of(group: Group, only: Sequence[str]) -> list[str]:
+    """Return the files of a group whose path holds one of the texts; all without any."""
     found = {str(path.relative_to(ROOT)) for pattern in group.files for path in ROOT.glob(pattern)}
-    return sorted(file for file in found if only in file)
+    return sorted(file for file in found if not only or any(text in file for text in only))
 
 
 def names_of(copy: Path, files: Sequence[str]) -> dict[str, str]:
@@ -285,7 +285,9 @@ def main() -> None:
     """Judge what the options name, print the figures, and fail on a poor one."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--group", choices=GROUPS, action="append", help="only these groups of files (default: all)")
-    options.add_argument("--only", default="", metavar="TEXT", help="files whose path holds this text")
+    options.add_argument(
+        "--only", action="append", default=[], metavar="TEXT", help="files whose path holds this text, or one of them"
+    )
     options.add_argument("--sample", type=int, metavar="N", help="at most N mutants a file, by chance (default: all)")
     options.add_argument("--seed", type=int, default=0, help="of the sample")
     options.add_argument("--wide", action="store_true", help="ask slow tests about survivors that are not listed")
@@ -311,7 +313,7 @@ def main() -> None:
             judged = [judge_widely(copy, each, group) if each.name in unknown else each for each in judged]
         verdicts += judged
     if not verdicts:
-        sys.exit(f"no file holds {chosen.only!r} in its path; the groups are {', '.join(GROUPS)}")
+        sys.exit(f"no file holds {' or '.join(map(repr, chosen.only))} in its path; the groups are {', '.join(GROUPS)}")
     figures = report(verdicts, accepted)
     if chosen.json:
         print(json.dumps(figures, indent=1))

@@ -1,6 +1,6 @@
 """The figures of the order path as measured now, on one page: each tool is run, and each line names its command.
 
-python -m tests.reliability_report [--cycles N] [--answers N] [--every K] [--json]
+python -m tests.reliability_report [--cycles N] [--answers N] [--every K] [--sample N] [--json]
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parent
+ARMED_S_MAX = 5
+NOTICED_PERCENT_MIN = 90
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,34 @@ def of_the_mutants() -> list[Line]:
 
 def of_the_kills(every: int) -> list[Line]:
     lines = []
-    for more in ((), ("--term",)):
+    for name, more in (("kills", ()), ("pairs of kills", ("--pairs",)), ("stops", ("--term",))):
         document, command = measured("tests.kills", "--every", str(every), *more)
-        figures = ", ".join(f"{name} {value}" for name, value in document.items() if isinstance(value, int | float))
-        good = not document["violations"]
-        lines.append(
-            Line("stops at boundaries" if more else "kills at boundaries", figures, "0 violations", good, command)
-        )
+        reached = f"{document['boundaries_killed_at']} of {document['drills']} boundaries"
+        missed = [*document["violations"], *document["missed"]]
+        figures = f"{reached}, {len(document['violations'])} violation(s), {len(document['missed'])} missed"
+        lines.append(Line(name, figures, "0 violations, none missed", not missed, command))
+        armed = document["restart_to_armed_s"]["nothing_open"]
+        if armed is not None and not more:
+            good = armed["max"] <= ARMED_S_MAX
+            wanted = f"{ARMED_S_MAX} s or less"
+            lines.append(Line("restart to armed, nothing open", f"{armed['max']} s at most", wanted, good, command))
     return lines
+
+
+def of_the_mutation_run(sample: int) -> list[Line]:
+    document, command = measured("tests.mutmut_run", "--sample", str(sample))
+    percent, unlisted = document["killed_percent"], len(document["unlisted"])
+    shown = f"{percent} % of {document['mutants']}, {unlisted} survivor(s) without a reason"
+    return [Line("changed lines that tests notice", shown, f"{NOTICED_PERCENT_MIN} % or more",
+                 percent >= NOTICED_PERCENT_MIN and not unlisted, command)]  # fmt: skip
+
+
+def of_tests(name: str, *files: str) -> Line:
+    """Return a line for what no tool but a test measures."""
+    words = ["pytest", "-q", "-n0", "-p", "no:cacheprovider", *(f"tests/{file}" for file in files)]
+    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False, cwd=TESTS.parent)
+    shown = done.stdout.strip().rpartition("\n")[2] or done.stderr.strip()[-200:]
+    return Line(name, shown, "all pass", done.returncode == 0, f"python -m pytest {' '.join(words[5:])}")
 
 
 def of_hostile_answers(count: int) -> list[Line]:
@@ -100,13 +122,18 @@ def main() -> None:
     options.add_argument("--cycles", type=int, default=50_000, help="counted cycles of the simulation (default 50000)")
     options.add_argument("--answers", type=int, default=20_000, help="broken answers (default 20000)")
     options.add_argument("--every", type=int, default=1, help="kill at every K-th boundary (default: all)")
+    options.add_argument("--sample", type=int, default=40, help="mutmut's changes a file (default 40)")
     options.add_argument("--seed", type=int, default=0, help="the simulation's first seed")
     options.add_argument("--json", action="store_true", help="one JSON document instead of the page")
     chosen = options.parse_args()
     lines = [
         *of_the_catalogue(),
         *of_hostile_answers(chosen.answers),
+        of_tests("canary key and secret", *(f"test_secrets{part}.py" for part in ("", "_calls", "_processes"))),
+        of_tests("page: hosts, origins, tokens", "web/test_access.py", "web/test_views.py"),
+        of_tests("units: exposure and syntax", "test_systemd.py"),
         *of_the_mutants(),
+        *of_the_mutation_run(chosen.sample),
         *of_the_kills(chosen.every),
         *of_the_simulation(chosen.cycles, chosen.seed),
     ]
