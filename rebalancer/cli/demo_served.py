@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rebalancer import __version__
 from rebalancer.cli.context import LIVE
@@ -88,6 +88,7 @@ def _page(settings: Settings, clock: HurriedClock, port: int, ended: Callable[[]
 
 def _run(settings: Settings, clock: HurriedClock, teller: Teller, stopping: Callable[[], bool]) -> None:
     """Run the service as `serve` does, with a story around it."""
+    from rebalancer.cli.demo_owner import confirm_staged, give_leave  # noqa: PLC0415
     from rebalancer.cli.obey import obey  # noqa: PLC0415
     from rebalancer.logs import logger  # noqa: PLC0415
     from rebalancer.scheduler import Service, SlotScheduler  # noqa: PLC0415
@@ -95,7 +96,7 @@ def _run(settings: Settings, clock: HurriedClock, teller: Teller, stopping: Call
     from rebalancer.targets.last_good import LastGood  # noqa: PLC0415
 
     log, paths = logger(), settings.paths
-    force = TargetsInForce(LastGood(paths.targets, paths.state), settings, live=True, say=log.warning)
+    force = TargetsInForce(LastGood(paths.targets, paths.state), settings, live=True, say=_unless_told(log.warning))
 
     def step(progress: Progress) -> None:
         teller.step(clock.now(), progress)
@@ -108,12 +109,15 @@ def _run(settings: Settings, clock: HurriedClock, teller: Teller, stopping: Call
         def look(slot: datetime) -> None:
             targets = force.refresh()
             house.take_over(targets)
-            teller.cycle(slot, house.cycle(targets, schedule_id=SCHEDULE_ID, slot=slot, settle_s=0))
+            result = house.cycle(targets, schedule_id=SCHEDULE_ID, slot=slot, settle_s=0)
+            teller.cycle(slot, result)
+            teller.answered(slot, give_leave(house.shell.journal, targets, result))
 
         def turn() -> None:
             now = clock.now()
             teller.happened(now, story.go_on(now))
             obey(paths, house, force.refresh, log)
+            teller.answered(now, confirm_staged(settings))
 
         def note(kind: Note, text: str) -> None:
             if kind.value == "failed":
@@ -134,3 +138,13 @@ def _run(settings: Settings, clock: HurriedClock, teller: Teller, stopping: Call
             turn_s=TURN_S,
         )
         SlotScheduler(service).serve()
+
+
+def _unless_told(say: Callable[..., None]) -> Callable[..., None]:
+    """Return a voice that leaves out what the teller says in its own words."""
+
+    def say_the_rest(event: str, **facts: Any) -> None:
+        if event != "targets_changed":
+            say(event, **facts)
+
+    return say_the_rest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from rebalancer.cli.demo_story import foretold
 from rebalancer.cli.run import progress_words
 from rebalancer.cli.terminal import heading, lines_of, wants_colour
 from rebalancer.core.money import ZERO
+from rebalancer.core.reasons import Deny
 from rebalancer.report.words import money
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from rebalancer.settings import Paths
 
 LOOKS_A_WEEK = 7 * 24
+DIGITS = re.compile(r"\d+")  # by which the same trouble differs from look to look
 TOLD_STEPS = {"unknown", "resolved", "halted", "recovered"}
 WHERE = (
     "The first view holds what the account holds and wants, each drift inside its band, its worth beside an account "
@@ -27,8 +30,9 @@ WHERE = (
     "with its orders, the evidence and the reason of each trade and non-trade. The token in the link logs in."
 )
 TRY = (
-    "Try it: pause it, ask for a dry run, change the weights and stage them on the page. What is staged is confirmed "
-    "in another terminal, where every other verb looks at the demo too:"
+    "Try it: move the weights on the page, preview and stage them. The demo then answers in its owner's place, who "
+    "types `rebalancer targets confirm`, and `rebalancer ack` for a large change. Ask for a dry run, or pause it. "
+    "In another terminal every other verb looks at the demo too, at the prices of the present:"
 )
 
 
@@ -52,7 +56,7 @@ class Teller:
         self._say(TRY)
         click.echo(f"  export REBALANCER_STATE_DIR={paths.state} \\")
         click.echo(f"    REBALANCER_TARGETS={paths.targets} REBALANCER_VENUE=embedded")
-        click.echo("  rebalancer targets confirm\n\nCtrl-C ends it.\n")
+        click.echo("  rebalancer status        # or history, report; resume lifts a pause\n\nCtrl-C ends it.\n")
 
     def cycle(self, slot: datetime, result: CycleResult) -> None:
         """Say what a look led to where it led to something, and each week how things are."""
@@ -63,8 +67,8 @@ class Teller:
         traded = sum((order.filled_quote for order in result.orders), ZERO)
         if traded:
             _line(slot, f"{len(result.orders)} order(s) of {money(traded)} USDT{worth}")
-        denied = plan.denials if plan is not None else ()
-        self._troubled(slot, result.text or "; ".join(denial.text for denial in denied))
+        denied = [each.text for each in plan.denials if each.code is not Deny.ACK_NEEDED] if plan is not None else []
+        self._troubled(slot, result.text or "; ".join(denied))
         if self._looks % LOOKS_A_WEEK == 0:
             _line(slot, f"week {self._looks // LOOKS_A_WEEK} is over: {self._orders} order(s) so far{worth}")
 
@@ -83,14 +87,20 @@ class Teller:
         for event in events:
             _line(now, f"-- {event}")
 
+    def answered(self, now: datetime, answer: str) -> None:
+        """Say what the demo did in its owner's place, if it did anything."""
+        if answer:
+            _line(now, f">> {answer}")
+
     def farewell(self) -> None:
         """Say that it is over."""
         click.echo(f"\nstopped after {self._looks} looks and {self._orders} orders; nothing is left behind")
 
     def _troubled(self, now: datetime, text: str) -> None:
-        if text and text != self._trouble:
+        what = DIGITS.sub("", text)
+        if text and what != self._trouble:
             _line(now, text)
-        self._trouble = text
+        self._trouble = what
 
     @staticmethod
     def _say(text: str) -> None:

@@ -85,6 +85,22 @@ def test_the_page_shows_ever_more_runs_until_it_is_told_to_stop(tmp_path: Path) 
     assert not list((tmp_path / "tmp").iterdir()) and [path.name for path in tmp_path.iterdir()] == ["tmp"]
 
 
+def changed(port: int, cookie: str, path: str, body: str) -> str:
+    """Send a form of the page and return its answer."""
+    form = re.search(r'name="form_token" value="(\w+)"', asked(port, "/health", Cookie=cookie)[1])
+    assert form
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Origin": f"http://127.0.0.1:{port}", "Cookie": cookie}
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    try:
+        connection.request("POST", path, f"form_token={form[1]}&{body}", headers)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return answer.read().decode()
+    finally:
+        connection.close()
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP])
 def test_ctrl_c_and_a_closed_terminal_end_it_as_cleanly(tmp_path: Path, how: signal.Signals) -> None:
     with demo(tmp_path) as process:
@@ -115,19 +131,34 @@ def test_what_the_page_asks_for_is_done_in_its_hurried_time(tmp_path: Path) -> N
         port = int(link[1])
         cookie = logged_in(port, link[2])
         read_until(process, r"order\(s\) of")
-        form = re.search(r'name="form_token" value="(\w+)"', asked(port, "/", Cookie=cookie)[1])
-        assert form
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        headers = {"Origin": f"http://127.0.0.1:{port}", "Cookie": cookie}
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        connection.request("POST", "/ask/pause", body=f"form_token={form[1]}&reason=look", headers=headers)
-        assert connection.getresponse().status == 200
-        connection.close()
+        assert "The pause is asked for" in changed(port, cookie, "/ask/pause", "reason=look")
         read_until(process, r"paused \(asked for on the page: look\)")
         assert "Paused" in asked(port, "/", Cookie=cookie)[1]
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+def test_weights_staged_on_the_page_are_confirmed_and_traded_in_the_owners_place(tmp_path: Path) -> None:
+    with demo(tmp_path) as process:
+        link = read_until(process, r"http://127\.0\.0\.1:(\d+)/login#token=(\S+)")
+        port = int(link[1])
+        cookie = logged_in(port, link[2])
+        read_until(process, r"order\(s\) of")
+        body = "w_BTC=15&w_ETH=45&w_SOL=10&w_XRP=10&w_LINK=5&w_USDT=15"
+        assert "Asked for" in changed(port, cookie, "/targets/stage", body)
+        read_until(process, r">> BTC 15, ETH 45, ")
+        read_until(process, r">> a change beyond the limit of a cycle waits for its owner")
+        read_until(process, r"order\(s\) of")
+        assert 'value="15"' in asked(port, "/targets", Cookie=cookie)[1]
+        # A second change is of the targets that are in force by now.
+        assert "Asked for" in changed(
+            port, cookie, "/targets/stage", body.replace("BTC=15", "BTC=60").replace("=45", "=0")
+        )
+        read_until(process, r">> BTC 60, SOL 10, ")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and not err
 
 
 def test_a_port_in_use_is_said_and_nothing_is_left(tmp_path: Path) -> None:
