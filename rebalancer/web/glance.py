@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.money import ZERO
+from rebalancer.core.orders import IntentState
 from rebalancer.core.targets import Schedule
 from rebalancer.cron_trigger import next_slot
 from rebalancer.report.words import money, percent
@@ -17,6 +18,7 @@ WIDTH = Decimal(1000)  # of a bar, in its own units
 TENTH = Decimal("0.1")
 COLOURS = 10  # as many as the style sheet has
 LATE = timedelta(minutes=15)  # a look may take that long to be written down
+FILLED = IntentState.FILLED.value
 VENUES = {
     "embedded": "an embedded exchange",
     "loopback": "a simulated exchange on this machine",
@@ -56,19 +58,25 @@ def _parts(assets: list[Mapping[str, Any]], key: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def verdict(plan: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the last look in one sentence, and its kind: good, busy or bad."""
+def verdict(plan: Mapping[str, Any], orders: Sequence[Mapping[str, Any]] = ()) -> tuple[str, str]:
+    """Return the last look in one sentence, and its kind: good, busy or bad. `orders` are what became of its legs."""
     legs, denials = plan["legs"], plan["denials"]
     if denials and not legs:
         return "The last look made no plan: a guard refused.", "bad"
     if legs:
-        done = "was to trade" if plan["mode"] == "live" else "would trade"
         total = money(Decimal(plan["totals"]["notional_quote"]))
-        orders = "one order" if len(legs) == 1 else f"{len(legs)} orders"
-        return f"The last look {done} {total} {plan['quote']} in {orders}.", "busy"
+        count = "one order" if len(legs) == 1 else f"{len(legs)} orders"
+        return f"The last look {_done(plan, orders)} {total} {plan['quote']} in {count}.", "busy"
     if plan["trigger"] == "none":
         return "Every coin is inside its band: nothing to do.", "good"
     return "A coin is outside its band, but nothing that may be traded would help now.", "busy"
+
+
+def _done(plan: Mapping[str, Any], orders: Sequence[Mapping[str, Any]]) -> str:
+    if plan["mode"] != "live":
+        return "would trade"
+    whole = len(orders) == len(plan["legs"]) and all(order["state"] == FILLED for order in orders)
+    return "traded" if whole else "was to trade"
 
 
 def nearest(plan: Mapping[str, Any]) -> str:

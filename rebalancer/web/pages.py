@@ -17,7 +17,7 @@ from rebalancer.core.canonical import parse_moment
 from rebalancer.core.targets import Targets
 from rebalancer.cron_trigger import next_slot
 from rebalancer.errors import ConfigError, RebalancerError
-from rebalancer.journal.queries import recent_runs
+from rebalancer.journal.queries import RunView, recent_runs
 from rebalancer.journal.store import Journal
 from rebalancer.report.words import amount, money, percent, printable, signed_points
 from rebalancer.seams import Clock
@@ -122,19 +122,21 @@ class Pages:
             plan = reading.last_plan(journal)
             books = reading.books_over_time(journal)
             chart = reading.gain_chart(books)
+            runs = recent_runs(journal, RUNS_SHOWN)
+            state = self._state_of(journal)
             return self._filled(
                 "overview",
-                **self._state_of(journal),
+                **state,
                 **self._times_of(plan),
                 plan=plan,
-                verdict=glance.verdict(plan) if plan else ("", ""),
+                verdict=_verdict(state, plan, runs),
                 nearest=glance.nearest(plan) if plan else "",
                 bars=glance.bars(plan) if plan else (),
                 chart=chart,
                 books=books[-1] if books else None,
                 gains={line.name: Decimal(repr(line.last)) for line in chart.lines} if chart else {},
                 since=f"{books[0].at:%Y-%m-%d}" if books else "",
-                runs=recent_runs(journal, RUNS_SHOWN),
+                runs=runs,
             )
 
     def _state_of(self, journal: Journal) -> dict[str, Any]:
@@ -305,3 +307,16 @@ class Pages:
         except OSError as exc:
             return f"the request cannot be left: {exc.strerror}; may this process write to the state directory?"
         return ""
+
+
+def _verdict(state: Mapping[str, Any], plan: Mapping[str, Any] | None, runs: list[RunView]) -> tuple[str, str]:
+    """Return how things are in one sentence, and its kind; what stops the service comes before its last look."""
+    if state["halts"]:
+        return "Halted: nothing is planned until its owner answers.", "bad"
+    if state["unresolved"]:
+        return "An order's outcome is unknown: nothing else is planned until it is known.", "bad"
+    if state["paused"]:
+        return "Paused: nothing is sent.", "bad"
+    if plan is None:
+        return "", ""
+    return glance.verdict(plan, next((run.orders for run in runs if run.run_id == plan["cycle_id"]), []))

@@ -46,6 +46,15 @@ def test_the_last_look_is_one_sentence(plan: Plan, mode: str, words: str, kind: 
     assert words in said and found == kind
 
 
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [(["filled", "filled"], "traded 494.50"), (["filled", "unknown"], "was to trade"), (["filled"], "was to trade")],
+)
+def test_it_says_traded_once_every_order_is_filled(states: list[str], words: str) -> None:
+    said, _ = verdict(document(full_plan()), [{"state": state} for state in states])
+    assert words in said
+
+
 def test_the_coin_nearest_to_its_edge_is_named_and_none_once_one_is_beyond() -> None:
     assert nearest(document(quiet())) == "Nearest to acting is SOL, 1.00 points from the edge of its band."
     assert nearest(document(full_plan())) == "" == nearest(document(refused_plan()))

@@ -112,6 +112,15 @@ def test_a_halt_a_pause_and_an_unresolved_order_come_first(site: Site) -> None:
     assert shown.index("on holiday") < shown.index("order 7 is not ours") < shown.index("next look")
 
 
+def test_what_stops_the_service_is_the_first_sentence(site: Site) -> None:
+    assert "Halted:" not in site.text("/") and "Pause every send" in site.text("/")
+    site.house.pause.path.write_text("on holiday")
+    assert "Paused: nothing is sent." in site.text("/") and "Pause every send" not in site.text("/")
+    site.house.journal.append(records.halt("foreign_order", "order 7 is not ours"))
+    shown = site.text("/")
+    assert "Halted: nothing is planned until its owner answers." in shown and "Paused: nothing is sent." not in shown
+
+
 def test_a_run_shows_its_plan_its_orders_and_the_evidence(site: Site) -> None:
     run = site.house.records[0].run_id
     shown = site.text(f"/runs/{run}")
