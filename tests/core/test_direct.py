@@ -102,6 +102,24 @@ def test_a_doubtful_pair_is_noted_and_not_used_and_refuses_nothing(seen: Snapsho
     assert note.startswith(f"ethbtc is not used: {doubt}")
 
 
+@pytest.mark.parametrize(
+    ("least", "lot", "sold"), [("0.0001", "0.0001", "0.4"), ("0.805", "0.01", "0.81"), ("1.1", "0.1", "1.2")]
+)
+def test_what_a_direct_order_leaves_of_a_coin_is_an_order_of_its_own(least: str, lot: str, sold: str) -> None:
+    """12,000 of ETH are to go and 11,000 of BTC to come; the 1,000 between may be less than HTX lets one sell."""
+    holdings: dict[str, str | int | Decimal] = {"BTC": "0.3625", "ETH": "16.8", "SOL": 120, "USDT": 14_000}
+    changes = {"ETH": {"sell_quantity_min": d(least), "lot_size": d(lot)}}
+    seen = with_crosses(snapshot(holdings, PRICES, rule_changes=changes), {("ETH", "BTC"): "1"}, fee="0.002")
+    pair = seen.crosses["ethbtc"]
+    plan = planned(
+        changed(seen, rules=replace(pair.rules, lot_size=d("0.0001"))), usage=replace(AFTERWARDS, targets_changed=True)
+    )
+    first, direct, *rest = plan.legs
+    assert (first.symbol, first.size.value) == ("ethusdt", d(sold))
+    assert direct.symbol == "ethbtc" and direct.size.value > 3, "the rest of it goes direct all the same"
+    assert [leg.symbol for leg in rest] == (["btcusdt"] if least != "0.0001" else [])
+
+
 def test_a_doubt_about_a_pair_that_this_plan_has_no_use_for_is_not_told() -> None:
     seen = book_changed(seen_with(holdings={"BTC": "0.5", "ETH": 12, "SOL": 200, "USDT": 5_000}), bids=())
     plan = planned(seen)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from rebalancer.core.canonical import canonical
-from rebalancer.core.model import Snapshot, Ticker, Usage
+from rebalancer.core.model import CrossPair, FeeRate, Side, Snapshot, Ticker, Trade, Usage
 from rebalancer.core.snapshot_json import LEVELS_KEPT, read_snapshot, snapshot_document
-from tests.core.builders import d, snapshot
+from tests.core.builders import NOW, d, snapshot, with_crosses
 
 SEEN = snapshot(
     {"BTC": "0.2", "USDT": "3000.10"},
@@ -32,9 +33,30 @@ USAGE = Usage(
 )
 WHOLE = (SEEN, USAGE)
 BARE = (replace(SEEN, peg=d("0.9995")), Usage())
+PAIR = with_crosses(snapshot({"ETH": 1, "BTC": 1}, {"ETH": 2_500, "BTC": 80_000}), {("ETH", "BTC"): "1"}).crosses[
+    "ethbtc"
+]
+BOUNDLESS = replace(
+    PAIR.rules, symbol="solbtc", limit_quantity_min=None, limit_buy_quantity_max=None, limit_sell_quantity_max=None
+)
+CROSSED = replace(
+    SEEN,
+    crosses={
+        "ethbtc": PAIR,
+        "solbtc": CrossPair(BOUNDLESS, None, FeeRate("solbtc", d("0.0035"))),
+        "soleth": replace(PAIR, fee=None),
+    },
+)
+MOVED = replace(
+    USAGE,
+    trades={"BTC": Trade(NOW, Side.SELL, True), "ETH": Trade(NOW + timedelta(hours=1), Side.BUY, False)},
+    flows={"USDT": d("-250.5")},
+    acked_quote=d("5000.25"),
+)
+CASES = [WHOLE, BARE, (CROSSED, MOVED)]
 
 
-@pytest.mark.parametrize(("seen", "usage"), [WHOLE, BARE], ids=["whole", "bare"])
+@pytest.mark.parametrize(("seen", "usage"), CASES, ids=["whole", "bare", "with pairs"])
 def test_what_was_seen_reads_back_to_the_last_digit(seen: Snapshot, usage: Usage) -> None:
     text = canonical(snapshot_document(seen, usage))
     back, back_usage = read_snapshot(json.loads(text))
@@ -73,6 +95,32 @@ def test_the_document_has_the_shape_that_old_journals_hold() -> None:
     assert (symbol, at, len(bids), len(asks)) == ("btcusdt", "2026-03-01T12:00:00Z", 20, 20)
     assert [d(price) for price, _ in bids] == [level.price for level in book.bids]
     assert [d(quantity) for _, quantity in asks] == [level.quantity for level in book.asks]
+
+
+def test_pairs_of_two_coins_and_what_was_moved_have_a_shape_of_their_own() -> None:
+    document = snapshot_document(CROSSED, MOVED)
+    assert PAIR.book is not None and PAIR.fee is not None
+    rules, book, rate = document["crosses"]["ethbtc"]
+    assert (rules["symbol"], book[0], d(rate)) == ("ethbtc", PAIR.book.symbol, PAIR.fee.taker_fee_rate)
+    assert document["crosses"]["solbtc"][1:] == [None, "0.0035"] and document["crosses"]["soleth"][2] is None
+    assert document["crosses"]["solbtc"][0]["limit_quantity_min"] is None
+    assert document["usage"]["trades"] == {
+        "BTC": ["2026-03-01T12:00:00Z", "sell", True], "ETH": ["2026-03-01T13:00:00Z", "buy", False],
+    }  # fmt: skip
+    assert (document["usage"]["flows"], document["usage"]["acked_quote"]) == ({"USDT": "-250.5"}, "5000.25")
+
+
+def test_a_document_of_before_pairs_flows_and_leave_reads_as_one_without_any() -> None:
+    document = snapshot_document(SEEN, USAGE)
+    del document["crosses"]
+    for name in ("trades", "flows", "acked_quote", "direct_quote"):
+        del document["usage"][name]
+    for name in ("limit_quantity_min", "limit_buy_quantity_max", "limit_sell_quantity_max"):
+        del document["rules"]["BTC"][name]
+    back, usage = read_snapshot(document)
+    unbound = {"limit_quantity_min": None, "limit_buy_quantity_max": None, "limit_sell_quantity_max": None}
+    assert back == replace(SEEN, rules={"BTC": replace(SEEN.rules["BTC"], **unbound)})  # type: ignore[arg-type]
+    assert usage == replace(USAGE, direct_quote=d(0))
 
 
 def test_of_a_deep_book_the_best_levels_are_kept() -> None:
