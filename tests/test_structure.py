@@ -114,7 +114,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rebalancer.core.wishes",
         "rebalancer.backtest",
     ),
-    "socket": ("rebalancer.sdnotify", "rebalancer.simulator.server", "rebalancer.cli.page_thread"),
+    "socket": ("rebalancer.sdnotify", "rebalancer.simulator.server", "rebalancer.cli.page_server"),
 }
 
 # What the core may take of the standard library: nothing that reads a clock, a file, a network or chance.

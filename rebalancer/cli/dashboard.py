@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +14,7 @@ import click
 
 from rebalancer import __version__
 from rebalancer.cli.context import load_settings, make_state_dir
+from rebalancer.cli.page_server import door_on, server_of
 from rebalancer.cli.terminal import heading
 from rebalancer.errors import ConfigError
 from rebalancer.service.clock import SystemClock
@@ -18,6 +22,7 @@ from rebalancer.service.clock import SystemClock
 if TYPE_CHECKING:
     from rebalancer.settings import Settings
     from rebalancer.web.access import Access
+    from rebalancer.web.pages import Pages
 
 PORT = 8765
 NICENESS = 10  # whoever floods the page must not take the processor from the service
@@ -32,7 +37,8 @@ NICENESS = 10  # whoever floods the page must not take the processor from the se
 def command(*, host: str, port: int, name: tuple[str, ...], tls_cert: Path | None, tls_key: Path | None) -> None:
     """Show allocation, runs, cost and health in a browser; it can never trade.
 
-    Needs pip install 'rebalancer[web]'. The token to log in with stands in the file web-token of the state directory.
+    Needs pip install 'rebalancer[web]'. The token to log in with stands in the file web-token of the state directory;
+    on a terminal a link is shown that brings it along.
     """
     settings = load_settings()
     require_web_extra()
@@ -44,22 +50,26 @@ def command(*, host: str, port: int, name: tuple[str, ...], tls_cert: Path | Non
         raise ConfigError(f"--host {host} is beyond this machine, so it needs --tls-cert and --tls-key")
     make_state_dir(settings)
     access = Access(load_token(settings.paths.state), hosts_of(host, port, name), secure=tls_cert is not None)
-    click.echo(heading(settings.mode, settings.venue_kind))
-    click.echo(f"page on {'https' if tls_cert else 'http'}://{host}:{port}/")
-    click.echo(f"the token stands in {settings.paths.state / 'web-token'}")
-    _serve(settings, access, host, port, tls_cert, tls_key)
+    os.nice(NICENESS)
+    with _pages(settings, access) as pages, door_on(host, port, "choose another --port") as door:
+        click.echo(heading(settings.mode, settings.venue_kind))
+        page = f"{'https' if tls_cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
+        click.echo(f"page on {page}")
+        click.echo(f"the token stands in {settings.paths.state / 'web-token'}")
+        if sys.stdout.isatty() and is_loopback(host):  # a terminal's owner may see it; a log must not hold it
+            click.echo(f"this link brings it along:\n  {page}login#token={access.token}")
+        server_of(pages, access, cert=tls_cert, key=tls_key).run(sockets=[door])
 
 
 def require_web_extra() -> None:
     """Raise ConfigError where the page's libraries are not installed."""
     if not all(find_spec(name) for name in ("starlette", "uvicorn")):
-        raise ConfigError("the page needs its extra: pip install 'rebalancer[web]'")
+        raise ConfigError(f"the page needs its extra: {sys.executable} -m pip install 'rebalancer[web]'")
 
 
-def _serve(settings: Settings, access: Access, host: str, port: int, cert: Path | None, key: Path | None) -> None:
-    import uvicorn  # noqa: PLC0415
-
-    from rebalancer.web.app import make_app  # noqa: PLC0415
+@contextmanager
+def _pages(settings: Settings, access: Access) -> Iterator[Pages]:
+    """Yield the views, the journal already read: the first answer is as quick as the others."""
     from rebalancer.web.pages import Pages, Place  # noqa: PLC0415
 
     place = Place(
@@ -70,19 +80,9 @@ def _serve(settings: Settings, access: Access, host: str, port: int, cert: Path 
         venue=settings.venue_kind,
         version=__version__,
     )
-    os.nice(NICENESS)
     pages = Pages(place, access, SystemClock())
     pages.warm()
     try:
-        uvicorn.run(
-            make_app(pages, access),
-            host=host,
-            port=port,
-            log_level="warning",
-            server_header=False,
-            proxy_headers=False,
-            ssl_certfile=cert,
-            ssl_keyfile=None if key is None else str(key),
-        )
+        yield pages
     finally:
         pages.close()

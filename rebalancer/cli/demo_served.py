@@ -17,7 +17,7 @@ from rebalancer.cli.dashboard import require_web_extra
 from rebalancer.cli.demo_story import Story
 from rebalancer.cli.demo_teller import Teller
 from rebalancer.cli.house import open_house
-from rebalancer.cli.page_thread import door_on, page_beside
+from rebalancer.cli.page_server import door_on, page_beside
 from rebalancer.cli.serve import SCHEDULE_ID, TargetsInForce, resolve_open, stop_on_signals
 from rebalancer.errors import RebalancerError
 from rebalancer.service.clock import HurriedClock
@@ -79,7 +79,7 @@ def _page(settings: Settings, clock: HurriedClock, port: int, ended: Callable[[]
     paths = settings.paths
     journal = paths.journal("embedded")
     place = Place(journal, paths.state, paths.targets, LIVE, "embedded", __version__, NOTICE, REFRESH_S)
-    with door_on(port) as door:
+    with door_on("127.0.0.1", port, "--port 0 picks a free one") as door:
         bound = door.getsockname()[1]
         access = Access(load_token(paths.state), hosts_of("127.0.0.1", bound), secure=False)
         with page_beside(place, access, clock, door, ended):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import http.client
 import os
+import pty
 import re
 import select
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +75,67 @@ def test_the_page_process_needs_no_key_and_shows_none(tmp_path: Path) -> None:
             _, log = process.communicate(timeout=30)
     for text in (said, log, login, *views):
         assert "canary" not in text and token not in text
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here to make a certificate with")
+def test_over_tls_its_cookie_goes_nowhere_else(tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2"]
+    subprocess.run([*make, "-out", str(cert), "-keyout", str(key)], check=True, capture_output=True)
+    environ = environment(REBALANCER_STATE_DIR=str(tmp_path / "state"), REBALANCER_VENUE="embedded")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "rebalancer", "dashboard", "--port", str(port), "--tls-cert", str(cert)]
+    with subprocess.Popen([*command, "--tls-key", str(key)], env=environ, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        said = b"".join(process.stdout.readline() for _ in range(3)).decode()
+        assert f"page on https://127.0.0.1:{port}/" in said
+        token = (tmp_path / "state" / "web-token").read_text().strip()
+        trusting = ssl.create_default_context(cafile=str(cert))
+        trusting.check_hostname = False
+        connection = http.client.HTTPSConnection("127.0.0.1", port, context=trusting, timeout=60)
+        form = {"Origin": f"https://127.0.0.1:{port}", "Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/login", f"token={token}", form)
+        answer = connection.getresponse()
+        assert answer.status == 303 and "secure" in answer.headers["Set-Cookie"].lower()
+        connection.close()
+        process.terminate()
+        process.communicate()
+
+
+def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    environ = environment(REBALANCER_STATE_DIR=str(tmp_path), REBALANCER_VENUE="embedded")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = rebalancer(environ, "dashboard", "--port", port)
+    assert done.returncode == Exit.CONFIG and not done.stdout
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another --port" in done.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_terminal_is_shown_a_link_that_brings_the_token(tmp_path: Path, host: str) -> None:
+    environ = environment(REBALANCER_STATE_DIR=str(tmp_path), REBALANCER_VENUE="embedded", TERM="dumb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "rebalancer", "dashboard", "--host", host, "--port", str(port)]
+    with subprocess.Popen(command, env=environ, stdout=theirs, stderr=subprocess.PIPE) as process:
+        os.close(theirs)
+        screen = ""
+        while "#token=" not in screen or not screen.endswith("\n"):
+            ready, _, _ = select.select([ours], [], [], 60)
+            assert ready, screen
+            screen += os.read(ours, 4096).decode()
+        process.terminate()
+        process.communicate()
+    os.close(ours)
+    token = (tmp_path / "web-token").read_text().strip()
+    shown = f"[{host}]" if ":" in host else host
+    assert f"http://{shown}:{port}/login#token={token}" in screen.split()
 
 
 def first_answer(port: int, process: subprocess.Popen[str]) -> tuple[int, str, http.client.HTTPMessage]:
