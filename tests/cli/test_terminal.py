@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
 import pytest
 
 from rebalancer.cli.exits import Exit
@@ -20,7 +21,7 @@ from tests.e2e.processes import environment, rebalancer
 from tests.report.plans import HOSTILE
 from tests.typed_command import parsed
 
-WITHOUT_EXAMPLES = {"demo", "check", "resume"}  # nothing to say but the verb
+WITHOUT_EXAMPLES = {"check", "resume"}  # nothing to say but the verb
 
 
 def on_terminal(environ: Mapping[str, str], *words: str) -> str:
@@ -70,10 +71,14 @@ def test_every_example_in_the_help_is_a_command_line_that_works(owner: Owner, ve
         words = shlex.split(line.partition(" > ")[0])
         if "rebalancer" in words:
             name, *arguments = words[words.index("rebalancer") + 1 :]
-            assert parsed(name, arguments)
+            try:
+                assert parsed(name, arguments)
+            except click.BadParameter as exc:
+                if "does not exist" not in exc.message:  # a file of the example's owner
+                    raise
 
 
-@pytest.mark.parametrize("verb", ["show", "check", "diff", "set"])
+@pytest.mark.parametrize("verb", ["show", "check", "diff", "set", "confirm", "undo", "history", "schema"])
 def test_each_part_of_targets_has_a_whole_line_in_the_list(owner: Owner, verb: str) -> None:
     listed = owner.say("targets", "--help").out.partition("Commands:")[2]
     assert f"\n  {verb} " in listed and "..." not in listed
