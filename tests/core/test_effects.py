@@ -35,7 +35,7 @@ def leg(size: BaseAmount | QuoteAmount, mid: str, fee: int, **more: Any) -> Leg:
         (leg(QuoteAmount(d("0.0625")), "0.03125", 20, quote="BTC", direct=WITH_BITCOIN),
          {"BTC": d("-0.0625"), "ETH": d("1.992")}),
     ],
-    ids=["sell", "buy", "sell for bitcoin", "buy with bitcoin"],
+    ids=["sell", "buy", "sell-over", "buy-over"],
 )  # fmt: skip
 def test_a_fill_takes_all_that_is_spent_and_brings_its_worth_less_the_fee(
     one: Leg, changes: dict[str, Decimal]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from rebalancer.core.model import Usage
+from rebalancer.core.money import plain
 from rebalancer.core.plan import Denial
 from rebalancer.core.plan_json import plan_document
 from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Deny
-from tests.core.builders import snapshot, targets
+from rebalancer.core.targets import OrderPolicy, Route
+from tests.core.builders import snapshot, targets, with_crosses
 from tests.report.plans import HEADER, refused_plan
 
 
@@ -32,3 +35,26 @@ def test_a_plan_without_a_value_names_its_snapshot_and_targets_and_holds_nothing
     assert (made.assets, made.legs, made.skips) == ((), (), ())
     assert made.denials == (Denial(Deny.PAUSED, "paused", "", "a", "b"),)
     assert replace(made, denials=()).refused is False
+
+
+def test_a_plan_with_direct_orders_ends_with_the_sum_of_what_they_say_they_save() -> None:
+    seen = with_crosses(
+        snapshot({"BTC": "0.35", "ETH": 16, "SOL": 140, "USDT": 15_000}, {"BTC": 80_000, "ETH": 2_500, "SOL": 125}),
+        {("ETH", "BTC"): "1", ("SOL", "BTC"): "1"},
+    )
+    wanted = targets({"BTC": 45, "ETH": 30, "SOL": 10, "USDT": 15})
+    over_cash = plan_document(make_plan(seen, wanted, Usage(has_traded=True)), HEADER)
+    assert over_cash["legs"] and "saves_quote" not in over_cash["totals"]
+    direct = replace(wanted, orders=OrderPolicy(route=Route.DIRECT))
+    document = plan_document(make_plan(seen, direct, Usage(has_traded=True)), HEADER)
+    said = [Decimal(leg["direct"]["saves_quote"]) for leg in document["legs"] if "direct" in leg]
+    assert len(said) == 2 and min(said) > 0
+    assert document["totals"]["saves_quote"] == plain(sum(said, Decimal(0)))
+
+
+def test_what_a_live_cycle_would_refuse_is_told_as_a_warning() -> None:
+    warning = Denial(Deny.ACK_NEEDED, "ask first", "", "10 % of NAV", "50 %")
+    document = plan_document(replace(refused_plan(), warnings=(warning,)), HEADER)
+    assert document["warnings"] == [
+        {"code": "ack_needed", "asset": "", "limit": "10 % of NAV", "value": "50 %", "text": "ask first"}
+    ]

@@ -56,7 +56,7 @@ MOVED = replace(
 CASES = [WHOLE, BARE, (CROSSED, MOVED)]
 
 
-@pytest.mark.parametrize(("seen", "usage"), CASES, ids=["whole", "bare", "with pairs"])
+@pytest.mark.parametrize(("seen", "usage"), CASES, ids=["whole", "bare", "pairs"])
 def test_what_was_seen_reads_back_to_the_last_digit(seen: Snapshot, usage: Usage) -> None:
     text = canonical(snapshot_document(seen, usage))
     back, back_usage = read_snapshot(json.loads(text))
