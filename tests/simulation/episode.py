@@ -125,9 +125,13 @@ class Episode:
         self._between_slots()
 
     def _stopped_at_the_first_fill(self, posts_before: int) -> bool:
-        """Whether prices that all lied alike, with nothing remembered yet, cost one order: its fill gave them away."""
+        """Whether prices of a coin that all lied alike, with nothing remembered yet, cost one order of it, the last.
+
+        Its fill gave them away. Orders of other coins may have gone before, the smallest of all alone among them.
+        """
         stopped = self.last is not None and Deny.FILL_OFF_DECISION in self.last.text
-        return stopped and len(self.checker.posts) == posts_before + 1
+        about = [self.world.lied_about in post.body["symbol"] for post in self.checker.posts[posts_before:]]
+        return stopped and about.count(True) == 1 and about[-1]
 
     def _others(self) -> tuple[int, ...]:
         return tuple(self.world.fired[kind] for kind in (*OTHERS, *LATE))
