@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +58,8 @@ def command(*, host: str, port: int, name: tuple[str, ...], tls_cert: Path | Non
         click.echo(f"the token stands in {settings.paths.state / 'web-token'}")
         if sys.stdout.isatty() and is_loopback(host):  # a terminal's owner may see it; a log must not hold it
             click.echo(f"this link brings it along:\n  {page}login#token={access.token}")
-        server_of(pages, access, cert=tls_cert, key=tls_key).run(sockets=[door])
+        with suppress(KeyboardInterrupt):  # the server raises it again, once it has answered what it was asked
+            server_of(pages, access, cert=tls_cert, key=tls_key).run(sockets=[door])
 
 
 def require_web_extra() -> None:

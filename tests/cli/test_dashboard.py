@@ -77,6 +77,19 @@ def test_the_page_process_needs_no_key_and_shows_none(tmp_path: Path) -> None:
         assert "canary" not in text and token not in text
 
 
+def test_ctrl_c_ends_it_without_a_word(tmp_path: Path) -> None:
+    environ = environment(REBALANCER_STATE_DIR=str(tmp_path), REBALANCER_VENUE="embedded")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "rebalancer", "dashboard", "--port", str(port)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        first_answer(port, process)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == Exit.DONE and not err
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here to make a certificate with")
 def test_over_tls_its_cookie_goes_nowhere_else(tmp_path: Path) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
