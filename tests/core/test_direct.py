@@ -120,6 +120,31 @@ def test_what_a_direct_order_leaves_of_a_coin_is_an_order_of_its_own(least: str,
     assert [leg.symbol for leg in rest] == (["btcusdt"] if least != "0.0001" else [])
 
 
+MORE_TO_SELL: dict[str, str | int | Decimal] = {"BTC": "0.3625", "ETH": "16.8", "SOL": 120, "USDT": 14_000}
+ALL_THE_WAY = replace(AFTERWARDS, targets_changed=True)
+
+
+@pytest.mark.parametrize(("orders", "sent"), [(1, ["ethusdt"]), (2, ["ethusdt", "ethbtc"]), (3, ["ethusdt", "ethbtc"])])
+def test_direct_orders_and_what_they_leave_are_as_many_as_are_left_of_the_day(orders: int, sent: list[str]) -> None:
+    plan = planned(seen_with(holdings=MORE_TO_SELL), replace(LOOSE, max_orders_per_day=orders), ALL_THE_WAY)
+    assert symbols(plan) == sent
+
+
+def test_what_a_limit_cut_is_told_of_a_direct_order_and_of_what_it_leaves() -> None:
+    seen = seen_with(holdings=MORE_TO_SELL)
+    assert [leg.capped for leg in planned(seen, usage=ALL_THE_WAY).legs] == [False, False]
+    cut = planned(seen, replace(LOOSE, max_turnover_per_cycle=d(5)), ALL_THE_WAY)
+    assert [(leg.symbol, leg.capped) for leg in cut.legs] == [("ethusdt", True), ("ethbtc", True)]
+
+
+def test_a_pair_that_refused_a_fine_amount_is_bought_in_its_lots() -> None:
+    seen = seen_with(holdings={"BTC": "0.650034", "ETH": "7.2", "SOL": 120, "USDT": 15_000})
+    (fine,) = planned(seen, usage=ALL_THE_WAY).legs
+    (coarse,) = planned(seen, usage=replace(ALL_THE_WAY, amount_precision_symbols=frozenset({"ethbtc"}))).legs
+    assert fine.symbol == coarse.symbol == "ethbtc" and coarse.size.value < fine.size.value
+    assert coarse.size.value % d("0.0001") == 0 and fine.size.value % d("0.0001") != 0
+
+
 def test_a_doubt_about_a_pair_that_this_plan_has_no_use_for_is_not_told() -> None:
     seen = book_changed(seen_with(holdings={"BTC": "0.5", "ETH": 12, "SOL": 200, "USDT": 5_000}), bids=())
     plan = planned(seen)
