@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
-from rebalancer.alerts.condition import Condition, Seen
+from rebalancer.alerts.condition import GOOD, Condition, Seen
 from rebalancer.core.plan import Plan
 from rebalancer.errors import ConfigError
 from rebalancer.journal.state import JournalState
@@ -60,7 +60,7 @@ class Metrics:
         """Take in how a cycle, or a try to reach the exchange, left things."""
         now_s = self._clock.now().timestamp()
         self._last.set(now_s)
-        if seen.condition is Condition.FINE:
+        if seen.condition in GOOD:
             self._last_good.set(now_s)
         self._cycles.labels(seen.condition.value).inc()
         for condition in Condition:

@@ -14,6 +14,8 @@ class Condition(StrEnum):
     """How the service is."""
 
     FINE = "fine"
+    DOUBTED = "a coin is in doubt"  # it is left alone until its price passes
+    FROZEN = "a coin is frozen"  # it waits for the owner
     DENIED = "denied"  # a guard refused
     UNRESOLVED = "unresolved"  # an order's outcome is unknown
     HALTED = "halted"
@@ -25,7 +27,9 @@ class Condition(StrEnum):
 
 
 # Looks in a row: one that failed or was refused is made up by the next.
-TOLD_FROM = {Condition.UNREACHABLE: 2, Condition.DENIED: 2}
+TOLD_FROM = {Condition.UNREACHABLE: 2, Condition.DENIED: 2, Condition.DOUBTED: 24}
+# In these a cycle does what it can.
+GOOD = frozenset({Condition.FINE, Condition.DOUBTED, Condition.FROZEN})
 # In these a watcher elsewhere is told of a failure, not of a good cycle.
 FAILING = frozenset({Condition.HALTED, Condition.KEY_REFUSED, Condition.BAD_TARGETS, Condition.FAILED})
 

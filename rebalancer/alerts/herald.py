@@ -13,9 +13,10 @@ from rebalancer.alerts.memory import keep_memory, load_memory
 from rebalancer.core.money import ZERO
 from rebalancer.core.orders import IntentState
 from rebalancer.core.reasons import Deny
+from rebalancer.core.trust import CoinState
 from rebalancer.errors import AuthCause, AuthFailed, GuardTripped, RebalancerError, VenueError
 from rebalancer.logs import redact
-from rebalancer.report.words import amount, money
+from rebalancer.report.words import amount, in_doubt_text, money
 from rebalancer.seams import Clock
 from rebalancer.service.cycle import CycleResult, CycleStatus
 
@@ -126,6 +127,11 @@ def seen_of(result: CycleResult) -> Seen:
         return Seen(Condition.UNRESOLVED, result.text or "an order's outcome is unknown", trades)
     if result.status is CycleStatus.REFUSED and result.plan is not None:
         return Seen(Condition.DENIED, "; ".join(denial.text for denial in result.plan.denials), trades)
+    coins = result.plan.trust if result.plan is not None else {}
+    for state, condition in ((CoinState.FROZEN, Condition.FROZEN), (CoinState.SUSPECT, Condition.DOUBTED)):
+        told = [in_doubt_text(asset, coin) for asset, coin in coins.items() if coin.state is state]
+        if told:
+            return Seen(condition, "; ".join(told), trades)
     return Seen(Condition.FINE, trades=trades)
 
 

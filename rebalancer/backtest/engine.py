@@ -24,6 +24,7 @@ from rebalancer.core.money import EXACT, ZERO, to_float
 from rebalancer.core.plan import Leg
 from rebalancer.core.planner import make_plan
 from rebalancer.core.targets import Limits, Targets
+from rebalancer.core.trust import CoinState, CoinTrust
 from rebalancer.core.valuation import owner_bands
 
 NOISE = 1e-9  # of NAV: between this float64 test and the planner's own
@@ -79,6 +80,7 @@ class _Past:
     nav_quote: Decimal | None = None  # of that close; None while the balances are as they were then
     sent: list[_Sent] = field(default_factory=list)
     traded: dict[str, LastTrade] = field(default_factory=dict)  # by asset
+    doubted: dict[str, CoinTrust] = field(default_factory=dict)  # coins that do not trade now
 
 
 class _Walk:
@@ -143,7 +145,9 @@ class _Walk:
         return last
 
     def _may_act(self, first: int, last: int) -> list[int]:
-        """Return the closes at which the planner may trade or object."""
+        """Return the closes at which the planner may trade or object: all of them while a coin is in doubt."""
+        if self.past.doubted:
+            return list(range(first, last))
         outside = np.abs(self.drift[:, first:last]) > self.quiet[:, np.newaxis]
         return [first + int(offset) for offset in np.flatnonzero(outside.any(axis=0) | self.suspect[first:last])]
 
@@ -153,16 +157,28 @@ class _Walk:
             self.past.passed_at, self.past.nav_quote = at, None
 
     def _act(self, at: int) -> bool:
-        """Plan at this close and fill the legs; return whether there were any."""
+        """Plan at this close and fill the legs; return whether what may happen at the next ones has changed."""
         prices = self.market.prices(at)
         plan = make_plan(self.market.snapshot(at, self.held, prices), self.targets, self._usage(at))
         self.past.planned_at = at
+        was_doubted = self.past.doubted.keys()
+        self._remember(plan.trust)
+        changed = was_doubted != self.past.doubted.keys()
         if plan.denials:
             self.denied[at] = 1
-            return False
+            return changed
         self.past.passed_at, self.past.nav_quote = at, plan.nav_quote
         self._fill(at, plan.legs, prices)
-        return bool(plan.legs)
+        return changed or bool(plan.legs)
+
+    def _remember(self, trust: Mapping[str, CoinTrust]) -> None:
+        """Keep what is in doubt; an owner is taken to answer for a frozen coin before the next close."""
+        states = {asset: coin.state for asset, coin in trust.items()} if self.setting.guards else {}
+        self.past.doubted = {
+            asset: trust[asset].acked() if state is CoinState.FROZEN else trust[asset]
+            for asset, state in states.items()
+            if state is not CoinState.NORMAL
+        }
 
     def _fill(self, at: int, legs: tuple[Leg, ...], prices: Mapping[str, Decimal]) -> None:
         before = self._amounts()
@@ -198,9 +214,9 @@ class _Walk:
             has_traded=True,
             trades=self.past.traded,
         )
-        return self._with_last_look(usage, at) if self.setting.guards else usage
+        return self._with_last_look(usage) if self.setting.guards else usage
 
-    def _with_last_look(self, usage: Usage, at: int) -> Usage:
+    def _with_last_look(self, usage: Usage) -> Usage:
         """Add what the last close that passed was worth, and its prices if they are of the same day."""
         seen = self.past.passed_at
         if seen is None:
@@ -210,5 +226,5 @@ class _Walk:
         if nav_quote is None:
             nav_quote = sum((EXACT.multiply(self.held[asset], mids[asset]) for asset in self.held), ZERO)
         del mids[self.market.quote]
-        recent = self.market.times[seen] > self.market.times[at] - DAY
-        return replace(usage, nav_validated_quote=nav_quote, mids=mids if recent else {})
+        coins = {asset: CoinTrust(mid, self.market.times[seen]) for asset, mid in mids.items()}
+        return replace(usage, nav_validated_quote=nav_quote, coins=coins | self.past.doubted)

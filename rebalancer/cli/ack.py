@@ -1,4 +1,4 @@
-"""`rebalancer ack`: the owner's answer to a halt, an order that only the owner can judge, or a plan beyond the cap."""
+"""`rebalancer ack`: the owner's answer to a halt, a frozen coin, an order to be judged, or a plan beyond the cap."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rebalancer.cli.context import load_settings
 from rebalancer.cli.terminal import heading, lines_of
 from rebalancer.core.money import parse_decimal, plain
 from rebalancer.core.orders import Event, IntentState
+from rebalancer.core.trust import CoinState
 from rebalancer.errors import ConfigError
 from rebalancer.journal import records
 from rebalancer.journal.state import IntentRecord
@@ -50,7 +51,8 @@ def _amount(_ctx: click.Context, _param: click.Parameter, text: str | None) -> D
 
 
 @click.command(
-    epilog="\b\nExamples:\n  rebalancer ack 118\n  rebalancer ack manual-20260301T1200Z-a1/2 --outcome absent\n"
+    epilog="\b\nExamples:\n  rebalancer ack 118\n  rebalancer ack DOGE\n"
+    "  rebalancer ack manual-20260301T1200Z-a1/2 --outcome absent\n"
     "  rebalancer ack manual-20260301T1200Z-a1/2 --outcome filled \\\n"
     "      --quantity 0.0121 --quote 581.17\n  rebalancer ack manual-20260301T1200Z-a1 --up-to 8000"
 )
@@ -71,9 +73,9 @@ def command(
     reason: str,
     yes: bool,
 ) -> None:
-    """Answer WHAT: the number of a halt, RUN/NUMBER of a quarantined order, or a run whose plan asks for your leave.
+    """Answer WHAT: the number of a halt, a frozen coin, RUN/NUMBER of a quarantined order, or a run whose plan asks.
 
-    `status` shows the first two. An order that was filled, wholly or in part, needs --quantity and --quote, as the
+    `status` shows the first three. An order that was filled, wholly or in part, needs --quantity and --quote, as the
     exchange's order page shows them; a plan needs --up-to.
     """
     settings = load_settings()
@@ -85,6 +87,8 @@ def command(
     with hold_lock(settings.paths.lock), Journal.open(path, SystemClock()) as journal:
         if what.isdecimal():
             _answer_halt(journal, int(what), who, yes=yes)
+        elif what in journal.state.coins:
+            _answer_coin(journal, what, who, yes=yes)
         elif "/" not in what:
             allow(journal, settings.paths.targets, Leave(what, up_to, who), yes=yes)
         else:
@@ -103,6 +107,20 @@ def _answer_halt(journal: Journal, number: int, who: str, *, yes: bool) -> None:
         click.confirm("Have you looked into it, and may trading go on?", abort=True)
     journal.append(records.ack_halt(number, who))
     click.echo("Acknowledged; the next cycle plans afresh.")
+
+
+def _answer_coin(journal: Journal, asset: str, who: str, *, yes: bool) -> None:
+    """Let a frozen coin trade again; ConfigError when it is not frozen."""
+    coin = journal.state.coins[asset]
+    if coin.state is not CoinState.FROZEN:
+        frozen = [each for each, known in journal.state.coins.items() if known.state is CoinState.FROZEN]
+        raise ConfigError(f"{asset} is not frozen; frozen: {', '.join(frozen) or 'none'}")
+    known = f", last trusted at {plain(coin.price)}" if coin.price is not None else ""
+    click.echo("\n".join(lines_of(f"{asset} is frozen since {coin.since:%Y-%m-%d %H:%M} UTC{known}: {coin.why}")))
+    if not yes:
+        click.confirm("Have you looked into it, and may the coin trade again at the price it has now?", abort=True)
+    journal.append(records.ack_coin(asset, who))
+    click.echo("Acknowledged; the next cycle looks at it afresh, and its first order is the smallest one.")
 
 
 def _waiting(journal: Journal, what: str) -> IntentRecord:

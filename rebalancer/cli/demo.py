@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from rebalancer.cli.context import LIVE, account_of, connect, make_shell, open_journal
+from rebalancer.cli.context import DRY_RUN, LIVE, account_of, connect, make_shell, open_journal
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.terminal import heading, wants_colour
 from rebalancer.core.money import ZERO
@@ -114,10 +115,13 @@ def _say(progress: Progress) -> None:
 def _dry_report(shell: Shell, targets: Targets) -> None:
     from rebalancer.cli.plan import render  # noqa: PLC0415
     from rebalancer.core.plan_json import PlanHeader  # noqa: PLC0415
-    from rebalancer.service.cycle import decide  # noqa: PLC0415
+    from rebalancer.service.cycle import run_cycle  # noqa: PLC0415
 
-    plan = decide(shell, targets).plan
-    click.echo(render(plan, PlanHeader("demo", "dry-run", "embedded"), "text", colour=wants_colour()), nl=False)
+    # Written down as any dry run is: a price that was never seen before would get the smallest order first.
+    dry = replace(shell, mode=DRY_RUN)
+    plan = run_cycle(dry, targets, schedule_id="demo", slot=shell.clock.now(), settle_s=0).plan
+    assert plan is not None
+    click.echo(render(plan, PlanHeader("demo", DRY_RUN, "embedded"), "text", colour=wants_colour()), nl=False)
 
 
 def _settle(shell: Shell, targets: Targets) -> CycleResult:

@@ -35,7 +35,7 @@ VERBS: dict[str, str] = {
     "serve": "Run cycles on the schedule until stopped.",
     "pause": "Stop every send from now on.",
     "resume": "Lift the pause.",
-    "ack": "Answer a halt or an order that only the owner can judge.",
+    "ack": "Answer a halt, a frozen coin or an order that only the owner can judge.",
     "restore": "Put a backup in the place of the journal.",
     "dashboard": "The page: allocation, runs, cost and health in a browser.",
     "assets": "Files for other programs: Grafana board, man page, completions.",

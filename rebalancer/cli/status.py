@@ -77,6 +77,12 @@ def status_document(settings: Settings, journal: Journal, clock: SystemClock) ->
             {"id": halt.seq, "code": halt.code, "text": halt.text, "since": halt.since}
             for halt in state.halts.values()
         ],
+        "coins": [
+            {"asset": asset, "state": coin.state.value, "since": moment_text(coin.since), "text": coin.why,
+             "price": None if coin.price is None else plain(coin.price)}
+            for asset, coin in state.coins.items()
+            if coin.since is not None
+        ],
         "unresolved": [
             {"id": f"{r.run_id}/{r.intent_seq}", "symbol": r.symbol, "side": r.side.value, "state": r.state.value,
              "since": r.changed_at, "text": r.text}
@@ -109,7 +115,7 @@ def _text(document: dict[str, Any], books: Books | None, *, has_key: bool) -> st
     if document["allowed"]:
         left, up_to = (f"{Decimal(document['allowed'][name]):,.2f}" for name in ("left_quote", "up_to_quote"))
         lines.append(f"allowed   {left} of {up_to} {quote} are left for the weights that you allowed")
-    if not (document["paused"] or document["halts"] or document["unresolved"]):
+    if not _open_questions(document):
         lines.append("open      nothing is open")
     lines += lines_of(_next(document, has_key=has_key), first="next      ", later=" " * 10)
     return "\n".join(lines) + "\n"
@@ -131,6 +137,11 @@ def _open_questions(document: dict[str, Any]) -> list[str]:
         lines.append(f"PAUSED: {document['paused']}; `rebalancer resume` lifts it")
     for halt in document["halts"]:
         lines.append(f"HALTED since {halt['since'][:16]}: {halt['text']}; then `rebalancer ack {halt['id']}`")
+    for coin in document["coins"]:
+        frozen = coin["state"] == "frozen"
+        answer = f"look into it, then `rebalancer ack {coin['asset']}`" if frozen else "by itself when its price passes"
+        said = f"{coin['state'].upper()} since {coin['since'][:16]}: {coin['asset']} does not trade"
+        lines.append(f"{said}: {coin['text']}; {answer}")
     for order in document["unresolved"]:
         waits = order["state"] == "quarantined"
         answer = f"look at HTX, then `rebalancer ack {order['id']} --outcome ...`" if waits else "asked about again"

@@ -44,7 +44,7 @@ def approve(
 
 def turnover_needed(targets: Targets, valuation: Valuation) -> tuple[Decimal, Decimal]:
     """Return the turnover all the way to the targets, and what is sold and bought together."""
-    coins = valuation.drift.copy()
+    coins = valuation.tradable_drift.copy()
     coins[targets.assets.index(targets.quote)] = 0.0
     turned, both = turnover_of(coins), float(abs(coins).sum())
     return from_float(turned) * valuation.nav_quote, from_float(both) * valuation.nav_quote

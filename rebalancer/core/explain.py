@@ -7,6 +7,7 @@ from decimal import Decimal
 from rebalancer.core.collar import is_reached, takes_limit_orders
 from rebalancer.core.depth import Walk
 from rebalancer.core.holdings import lacks_its_keep
+from rebalancer.core.judge import Judged
 from rebalancer.core.ladder import Ladder
 from rebalancer.core.leaving import can_be_sold_now, is_gone
 from rebalancer.core.model import Book, MarketRules, Side, Snapshot
@@ -15,6 +16,7 @@ from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger, Why
 from rebalancer.core.sizing import MIN_NOTIONAL_MARGIN
 from rebalancer.core.targets import Targets
+from rebalancer.core.trust import CoinState
 from rebalancer.core.valuation import Valuation
 
 _BY_TRIGGER = {
@@ -57,6 +59,22 @@ def why(valuation: Valuation, index: int, asset: str, side: Side, trigger: Trigg
 def leaves(asset: str) -> Reason:
     """Return why a coin that the owner wants to be rid of is sold."""
     return Reason(Why.EXIT, f"{asset} is to be sold completely ([exit])")
+
+
+def probes(reason: Reason) -> Reason:
+    """Return why only the smallest order of a coin is sent: its fill tells whether its price is true."""
+    return Reason(reason.code, f"{reason.text}; the first look at its price, so the smallest order tries it")
+
+
+def in_doubt(judged: Judged, asset: str, quote: str) -> Reason:
+    """Return why a coin does not trade whose price or market cannot be trusted, and what would make it trade again."""
+    coin = judged.trust[asset]
+    at = f" of {coin.at:%Y-%m-%d %H:%M} UTC" if coin.at is not None else ""
+    counted = f"counted at {plain(judged.prices[asset])} {quote}{at}"
+    if coin.state is CoinState.FROZEN:
+        text = f"frozen: {coin.why}; {counted}; `rebalancer ack {asset}` lets it trade once that is over"
+        return Reason(Skip.FROZEN, text)
+    return Reason(Skip.SUSPECT, f"in doubt: {coin.why}; {counted}; trades again when its price passes")
 
 
 def gone(asset: str) -> Reason:
@@ -123,6 +141,8 @@ def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot
     """Return why an asset that nobody wished to trade stays, and what would make it act."""
     asset = targets.assets[index]
     low, high = _edges(valuation, index)
+    if asset in valuation.judged.doubtful:
+        return in_doubt(valuation.judged, asset, targets.quote)
     outside = abs(valuation.drift[index]) > valuation.bands[index]
     if outside and lacks_its_keep(targets, snapshot.balances[asset]):
         held, kept = snapshot.balances[asset].total, targets.kept[asset]
@@ -133,10 +153,6 @@ def stays(valuation: Valuation, index: int, targets: Targets, snapshot: Snapshot
     if asset == targets.quote:
         text = f"cash moves by the other legs; {_acts(low, high)}"
         return Reason(Skip.CASH_BALANCES if outside else Skip.INSIDE_BAND, text)
-    rules = snapshot.rules.get(asset)
-    if rules is None or not rules.tradable:
-        name = rules.symbol if rules is not None else f"{asset}/{targets.quote}"
-        return Reason(Skip.NOT_TRADABLE, f"HTX does not take orders for {name} now")
     if asset in targets.leaving:
         return _leaves_later(snapshot, targets, asset, valuation.prices[asset], trigger)
     if outside and trigger is Trigger.CASH_FLOW:

@@ -1,62 +1,103 @@
-"""What must hold before a plan may be made of a snapshot; each refusal carries a code and both numbers.
+"""The tests that one coin's rules and prices must pass; each doubt carries a code and both numbers. Pure.
 
-Until a coin's price can be doubted by itself, a doubt about one target coin refuses the whole plan.
+What a doubt leads to is decided in `judge.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
-from decimal import Decimal
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Context, Decimal
 
 from rebalancer.core.model import Book, MarketRules, Snapshot, Ticker
-from rebalancer.core.money import ZERO
+from rebalancer.core.money import ONE, ZERO, plain
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny
-from rebalancer.core.targets import Targets
+from rebalancer.core.trust import MOVE_MAX, CoinTrust
 
 BOOK_AGE_MAX_S = 30
 SPREAD_MAX = Decimal("0.01")
 LAST_OFF_MID_MAX = Decimal("0.01")
-DAY_MOVE_MAX = Decimal("0.40")
 PEG_OFF_MAX = Decimal("0.02")
+TRIANGLE_OFF_MAX = Decimal("0.01")  # beside the spread of the pair that is asked
+FAR_FACTOR = 4  # times or parts of the last trusted price: more than a wild day that nobody looked at
+DAY = timedelta(hours=24)
+FOUR_DIGITS = Context(prec=4)
+TRIANGLE_HUB = "BTC"
+STABLES = frozenset({"USDT", "USDC", "DAI", "TUSD", "FDUSD", "USDD", "PYUSD", "USDP"})
+# Doubts about whether a coin may be traded, not about what it costs.
+NOT_OF_PRICE = frozenset({Deny.TRADING_OFF, Deny.MARKET_HALTED, Deny.COIN_DEPEGGED, Deny.FEE_MISSING})
+# Doubts that no better quote lifts: the owner has to look.
+FREEZING = frozenset({Deny.SYMBOL_MISSING, Deny.TRADING_OFF, Deny.MARKET_HALTED, Deny.COIN_DEPEGGED, Deny.PRICE_FAR})
 
 
-def check_snapshot(snapshot: Snapshot, targets: Targets, mids: Mapping[str, Decimal]) -> tuple[Denial, ...]:
-    """Return every reason not to plan on this snapshot, in the order of the targets file.
-
-    `mids` are the prices of the last snapshot that passed, at most a day old. An exchange whose figures are wrong
-    together is only found out by what we saw ourselves; a price that stays where it is passes after a day.
-    """
-    made = [denial for asset in targets.assets for denial in _check_asset(snapshot, targets, asset)]
-    for asset in targets.assets:
-        book, known = snapshot.books.get(asset), mids.get(asset)
-        if book is not None and book.mid is not None and known is not None:
-            moved = abs(book.mid - known) / known
-            what = f"the move of {book.symbol} since our last look"
-            made += _beyond(Deny.PRICE_JUMPED, asset, what, moved, DAY_MOVE_MAX)
-    if snapshot.peg is not None:
-        what = f"{targets.quote} against a second stable coin is off and"
-        made += _beyond(Deny.QUOTE_DEPEGGED, targets.quote, what, abs(snapshot.peg - 1), PEG_OFF_MAX)
-    return tuple(made)
-
-
-def _check_asset(snapshot: Snapshot, targets: Targets, asset: str) -> Iterator[Denial]:
-    if asset not in snapshot.balances:
-        text = f"the exchange's answer has no balance row for {asset}; absent is not zero"
-        yield Denial(Deny.BALANCE_MISSING, text, asset)
-    if asset == targets.quote:
-        return
+def doubts_of(snapshot: Snapshot, asset: str, known: CoinTrust) -> Iterator[Denial]:
+    """Yield every doubt about a coin, given what is remembered of it; a coin that passes has none."""
     rules = snapshot.rules.get(asset)
-    if rules is None or (rules.base, rules.quote) != (asset, targets.quote):
-        text = f"HTX lists no pair {asset}/{targets.quote}; take {asset} out of the targets or map its code in [codes]"
+    if rules is None or (rules.base, rules.quote) != (asset, snapshot.quote):
+        text = f"HTX lists no pair {asset}/{snapshot.quote}; take {asset} out of the targets or map its code in [codes]"
         yield Denial(Deny.SYMBOL_MISSING, text, asset)
         return
-    if rules.leveraged:
-        yield Denial(Deny.LEVERAGED_TOKEN, f"{asset} is a leveraged token; these are never traded", asset)
-    if rules.tradable and asset not in snapshot.fees:
+    if not rules.tradable:
+        yield Denial(Deny.TRADING_OFF, f"HTX does not take orders for {rules.symbol} now", asset)
+    elif asset in snapshot.halted:
+        yield Denial(Deny.MARKET_HALTED, f"the exchange halted {rules.symbol}", asset)
+    elif asset not in snapshot.fees:
         yield Denial(Deny.FEE_MISSING, f"the exchange's answer has no fee rate for {rules.symbol}", asset)
-    yield from _check_quote(snapshot, rules, snapshot.books.get(asset), snapshot.tickers.get(asset))
+    book, ticker = snapshot.books.get(asset), snapshot.tickers.get(asset)
+    yield from _check_quote(snapshot, rules, book, ticker)
+    if book is not None and book.mid is not None and book.mid > ZERO:
+        yield from _check_memory(rules, book.mid, known, snapshot.taken_at)
+        yield from _check_triangle(snapshot, rules)
+        if {asset, snapshot.quote} <= STABLES:
+            off = abs(book.mid - ONE)
+            yield from beyond(
+                Deny.COIN_DEPEGGED, asset, f"{asset} against {snapshot.quote} is off and", off, PEG_OFF_MAX
+            )
+
+
+def triangle_off(snapshot: Snapshot, asset: str) -> Decimal | None:
+    """Return how far a coin's mid is from its price in BTC times BTC's mid, or None where nobody says.
+
+    What the pair's own spread explains is not counted; a pair as wide as that says nothing.
+    """
+    cross, book = snapshot.hub_tickers.get(asset), snapshot.books.get(asset)
+    hub = snapshot.books.get(TRIANGLE_HUB)
+    if cross is None or book is None or hub is None or not book.mid or not hub.mid:
+        return None
+    if not ZERO < cross.bid <= cross.ask or (cross.ask - cross.bid) > SPREAD_MAX * cross.bid:
+        return None
+    implied = book.mid / hub.mid
+    return max(ZERO, implied / cross.ask - ONE, cross.bid / implied - ONE)
+
+
+def _check_memory(rules: MarketRules, mid: Decimal, known: CoinTrust, now: datetime) -> Iterator[Denial]:
+    """Hold a price against the last one that passed: an exchange whose figures are wrong together shows only there.
+
+    A price that stays where it is passes after a day, unless it is so far away that it may be another coin.
+    """
+    if not known.is_proven or known.price is None or known.at is None:
+        return
+    moved = abs(mid - known.price) / known.price
+    if now - known.at < DAY:
+        what = f"the move of {rules.symbol} since our last look"
+        yield from beyond(Deny.PRICE_JUMPED, rules.base, what, moved, MOVE_MAX)
+    elif not known.price / FAR_FACTOR <= mid <= known.price * FAR_FACTOR:
+        times = plain(FOUR_DIGITS.divide(mid, known.price))
+        text = (
+            f"{rules.symbol} costs {times} times what it did when its price last passed ({known.at:%Y-%m-%d %H:%M} UTC)"
+            ": a collapse, a redenomination or another coin of that name"
+        )
+        yield Denial(Deny.PRICE_FAR, text, rules.base, f"1/{FAR_FACTOR} to {FAR_FACTOR} times", f"{times} times")
+
+
+def _check_triangle(snapshot: Snapshot, rules: MarketRules) -> Iterator[Denial]:
+    """Hold a coin's price against its price in BTC; BTC itself is doubted when no coin's price agrees with its own."""
+    asked = sorted(snapshot.hub_tickers) if rules.base == TRIANGLE_HUB else [rules.base]
+    said = [off for off in (triangle_off(snapshot, each) for each in asked) if off is not None]
+    if said:
+        what = f"{rules.symbol} against its price over {TRIANGLE_HUB} is off and"
+        yield from beyond(Deny.TRIANGLE_OFF, rules.base, what, min(said), TRIANGLE_OFF_MAX)
 
 
 def _check_quote(snapshot: Snapshot, rules: MarketRules, book: Book | None, ticker: Ticker | None) -> Iterator[Denial]:
@@ -81,16 +122,17 @@ def _check_quote(snapshot: Snapshot, rules: MarketRules, book: Book | None, tick
     if abs(age) > timedelta(seconds=BOOK_AGE_MAX_S):  # one from the future is no fresher
         shown = f"{age.total_seconds():.0f} s"
         yield Denial(Deny.QUOTE_STALE, f"the book of {symbol} is {shown} old", asset, f"{BOOK_AGE_MAX_S} s", shown)
-    yield from _beyond(Deny.SPREAD_TOO_WIDE, asset, f"the spread of {symbol}", (ask - bid) / mid, SPREAD_MAX)
+    yield from beyond(Deny.SPREAD_TOO_WIDE, asset, f"the spread of {symbol}", (ask - bid) / mid, SPREAD_MAX)
     away = abs(ticker.last - mid) / mid
-    yield from _beyond(
+    yield from beyond(
         Deny.LAST_OFF_MID, asset, f"the last trade of {symbol} is off the mid and", away, LAST_OFF_MID_MAX
     )
     moved = abs(mid - ticker.open_24h) / ticker.open_24h
-    yield from _beyond(Deny.DAY_MOVE_TOO_LARGE, asset, f"the 24 h move of {symbol}", moved, DAY_MOVE_MAX)
+    yield from beyond(Deny.DAY_MOVE_TOO_LARGE, asset, f"the 24 h move of {symbol}", moved, MOVE_MAX)
 
 
-def _beyond(code: Deny, asset: str, what: str, value: Decimal, limit: Decimal) -> Iterator[Denial]:
+def beyond(code: Deny, asset: str, what: str, value: Decimal, limit: Decimal) -> Iterator[Denial]:
+    """Yield a doubt when a share is above its limit."""
     if value > limit:
         shown, bound = f"{value * 100:.2f} %", f"{limit * 100:.0f} %"
         yield Denial(code, f"{what} is {shown}, over {bound}", asset, bound, shown)

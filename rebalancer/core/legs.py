@@ -42,6 +42,7 @@ class Wish:
     why: Reason
     leaves: bool = False  # sold completely: no rest may be too small to be sold later
     collar: Decimal | None = None  # the worst price allowed; None for a market order
+    probes: bool = False  # nobody saw its price pass before: the smallest order, whose fill tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,8 @@ def _on_shorter_ladders(wanted: Sequence[Wish], room: Room) -> list[Wish]:
 
 def _clipped(wish: Wish, room: Room) -> Decimal:
     cap = room.notional_order_quote
-    return min(wish.quote, wish.book_quote, wish.quote if cap is None else cap)
+    least = wish.ladder.low_quote if wish.probes else wish.quote
+    return min(wish.quote, wish.book_quote, least, wish.quote if cap is None else cap)
 
 
 def _within_funds(wishes: Sequence[Wish], amounts: Mapping[str, Decimal], cash_free: Decimal) -> Mapping[str, Decimal]:

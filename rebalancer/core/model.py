@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 
 from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount
+from rebalancer.core.trust import CoinTrust
 
 
 class Side(StrEnum):
@@ -36,6 +37,20 @@ class MarketStatus:
     state: MarketState
     affected: str = ""
     halt_end: datetime | None = None
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Return the symbols that are named as affected."""
+        return frozenset(name for name in self.affected.split(",") if name)
+
+    @property
+    def affects_all(self) -> bool:
+        """Return whether the state is that of the whole exchange."""
+        return not self.symbols or "all" in self.symbols
+
+    def is_halted(self, symbol: str) -> bool:
+        """Return whether a symbol takes no orders because of the state."""
+        return self.state is not MarketState.NORMAL and (self.affects_all or symbol in self.symbols)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +212,8 @@ class Snapshot:
     fees: Mapping[str, FeeRate]
     peg: Decimal | None = None  # mid of one stable coin in the other, where the quote coin is one of them
     crosses: Mapping[str, CrossPair] = field(default_factory=dict)
+    hub_tickers: Mapping[str, Ticker] = field(default_factory=dict)  # of each coin's pair with BTC, where one is listed
+    halted: frozenset[str] = frozenset()  # coins whose pair the exchange halted
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +343,7 @@ class Usage:
     direct_quote: Decimal = ZERO  # of both: one order sold one coin for the other
     orders: int = 0
     nav_validated_quote: Decimal | None = None  # of the last cycle whose data passed; None before the first
-    mids: Mapping[str, Decimal] = field(default_factory=dict)  # by asset, of the last such cycle if within 24 hours
+    coins: Mapping[str, CoinTrust] = field(default_factory=dict)  # what is remembered of each
     has_traded: bool = False  # a leg was filled before on this journal
     targets_changed: bool = False  # since the last executed plan
     amount_precision_symbols: frozenset[str] = field(default_factory=frozenset)  # buys cut at the lot's decimals

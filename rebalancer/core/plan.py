@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from rebalancer.core.collar import terms_of
 from rebalancer.core.model import Side, Terms
-from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount
+from rebalancer.core.money import EXACT, ZERO, BaseAmount, QuoteAmount
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
+from rebalancer.core.trust import CoinTrust
 
 
 class AssetState(StrEnum):
@@ -50,6 +52,11 @@ class AssetLine:
     reason: Reason
     kept: Decimal = ZERO  # of `free` and `locked`: neither counted nor sold
     external: Decimal = ZERO  # held elsewhere: counted, never traded
+
+    @property
+    def counted(self) -> Decimal:
+        """Return the amount that the weight is made of."""
+        return EXACT.add(EXACT.subtract(EXACT.add(self.free, self.locked), self.kept), self.external)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +176,7 @@ class Plan:
     notes: tuple[str, ...] = ()  # what the owner should know and nothing was refused for
     warnings: tuple[Denial, ...] = ()
     needs_leave: bool = False
+    trust: Mapping[str, CoinTrust] = field(default_factory=dict)  # what is remembered of each coin after this look
 
     @property
     def saves_quote(self) -> Decimal:

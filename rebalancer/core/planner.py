@@ -11,10 +11,10 @@ from rebalancer.core import explain
 from rebalancer.core.approval import approve
 from rebalancer.core.caps import denials_of, missing_live_limits, room_left
 from rebalancer.core.direct import Routed
-from rebalancer.core.drift import drift_of, frozen, outside_band, weights_of
+from rebalancer.core.drift import drift_of, frozen, weights_of
 from rebalancer.core.flows import moved_the_cash
-from rebalancer.core.guards import check_snapshot
 from rebalancer.core.holdings import lacks_its_keep
+from rebalancer.core.judge import Judged, judge
 from rebalancer.core.leaving import is_gone, still_held
 from rebalancer.core.leg_order import legs_of, why_cut
 from rebalancer.core.legs import Cut, Outcome
@@ -27,7 +27,7 @@ from rebalancer.core.targets import Targets
 from rebalancer.core.valuation import Valuation, value_of
 
 # Reasons to stay that are also said among the skips: something is to be done, and is not.
-_SAID = {Skip.NOT_TRADABLE, Skip.NO_COUNTERPART, Skip.CASH_FLOW_FIRST, Skip.GONE, Skip.KEEP_NOT_HELD}
+_SAID = {Skip.SUSPECT, Skip.FROZEN, Skip.NO_COUNTERPART, Skip.CASH_FLOW_FIRST, Skip.GONE, Skip.KEEP_NOT_HELD}
 WEIGHT_STEP = Decimal("0.000001")
 
 
@@ -38,17 +38,15 @@ def make_plan(
     *,
     forced: bool = False,
     live: bool = False,
-    denied: tuple[Denial, ...] = (),
     name: str = "",
 ) -> Plan:
     """Decide what to trade. With a denial of the data or of every limit there are no legs.
 
-    `forced` brings every asset to its target, inside its band or not. `denied` is what the caller already refuses,
-    `name` is what the owner may call this plan.
+    `forced` brings every asset to its target, inside its band or not. `name` is what the owner may call this plan.
     """
     assert snapshot.quote == targets.quote, (snapshot.quote, targets.quote)
     wanted = targets.with_leaving(still_held(snapshot, targets))
-    plan = _plan(snapshot, wanted, usage, forced=forced, live=live, denied=denied, name=name)
+    plan = _plan(snapshot, wanted, usage, forced=forced, live=live, name=name)
     return _with_gone(plan, snapshot, [asset for asset in targets.leaving if asset not in wanted.leaving])
 
 
@@ -59,18 +57,20 @@ def _plan(
     *,
     forced: bool,
     live: bool,
-    denied: tuple[Denial, ...],
     name: str,
 ) -> Plan:
-    denials = denied + check_snapshot(snapshot, targets, usage.mids)
+    judged = judge(snapshot, targets, usage.coins)
+    if not live:  # whose plan costs nothing
+        judged = replace(judged, unproven=frozenset())
+    denials = judged.denials
     if live:
         denials += missing_live_limits(targets.limits)
     cash = snapshot.balances.get(targets.quote)
     if cash is not None and lacks_its_keep(targets, cash):
         denials += (explain.cash_lacks_its_keep(targets, cash.total),)
-    valuation = value_of(snapshot, targets)
+    valuation = value_of(snapshot, targets, judged)
     if valuation is None:
-        return _refused(snapshot, targets, denials)
+        return _refused(snapshot, targets, denials, judged)
     trigger = _trigger(snapshot, targets, valuation, usage, forced=forced)
     room = room_left(targets.limits, usage, valuation.nav_here_quote)
     room, asked = approve(snapshot, targets, usage, valuation, trigger, room, name)
@@ -115,20 +115,22 @@ def _trigger(snapshot: Snapshot, targets: Targets, valuation: Valuation, usage: 
         return Trigger.FORCED
     if usage.targets_changed:
         return Trigger.TARGETS_CHANGED
-    lacking = not usage.has_traded and any(value <= ZERO for value in valuation.values.values())
+    doubtful = valuation.judged.doubtful
+    empty = any(value <= ZERO for asset, value in valuation.values.items() if asset not in doubtful)
+    lacking = not usage.has_traded and empty
     if lacking or usage.acked_quote is not None:
         return Trigger.FIRST_BUILD
     if moved_the_cash(snapshot, targets, usage, valuation):
         return Trigger.CASH_FLOW
-    return Trigger.OUTSIDE_BAND if outside_band(valuation.drift, valuation.bands).any() else Trigger.NONE
+    return Trigger.OUTSIDE_BAND if valuation.strays.any() else Trigger.NONE
 
 
-def _refused(snapshot: Snapshot, targets: Targets, denials: tuple[Denial, ...]) -> Plan:
+def _refused(snapshot: Snapshot, targets: Targets, denials: tuple[Denial, ...], judged: Judged) -> Plan:
     """Return a plan without a valuation."""
     reasons = denials or (explain.worthless(targets),)
     return Plan(
         snapshot.taken_at, snapshot.account_id, targets.quote, targets.digest, None, None, Trigger.NONE, (), (), (),
-        reasons, None,
+        reasons, None, trust=judged.trust,
     )  # fmt: skip
 
 
@@ -161,6 +163,7 @@ def _assemble(
         denials=denials,
         totals=_totals(targets, valuation, legs),
         notes=routed.notes,
+        trust=valuation.judged.trust,
     )
 
 
@@ -196,7 +199,7 @@ def _line(
         band_low=max(ZERO, target - from_float(float(bands.below[index]))).quantize(WEIGHT_STEP),
         band_high=min(ONE, target + from_float(float(bands.above[index]))).quantize(WEIGHT_STEP),
         drift=(weight - target).quantize(WEIGHT_STEP),
-        state=_state(snapshot, targets, asset, valuation.prices[asset]),
+        state=_state(snapshot, targets, asset, valuation),
         decision=decision,
         reason=reason,
         kept=min(balance.total, targets.kept.get(asset, ZERO)),
@@ -204,10 +207,12 @@ def _line(
     )
 
 
-def _state(snapshot: Snapshot, targets: Targets, asset: str, price: Decimal) -> AssetState:
+def _state(snapshot: Snapshot, targets: Targets, asset: str, valuation: Valuation) -> AssetState:
+    if asset in valuation.judged.doubtful:
+        return AssetState(valuation.judged.trust[asset].state)
     if asset not in targets.leaving:
         return AssetState.NORMAL
-    return AssetState.GONE if is_gone(snapshot, targets, asset, price) else AssetState.LEAVING
+    return AssetState.GONE if is_gone(snapshot, targets, asset, valuation.prices[asset]) else AssetState.LEAVING
 
 
 def _skips(

@@ -37,7 +37,9 @@ class Skip(StrEnum):
     NO_FREE_BALANCE = "no_free_balance"  # locked in the owner's own orders
     NO_CASH = "no_cash"
     CAP_REACHED = "cap_reached"  # of turnover, notional or orders; the rest waits for a later cycle
-    NOT_TRADABLE = "not_tradable"
+    NOT_TRADABLE = "not_tradable"  # in the way that the owner wants: no limit order can be placed
+    SUSPECT = "suspect"  # its price is in doubt; trades again by itself
+    FROZEN = "frozen"  # waits for the owner
     SLIPPAGE = "slippage"
     BOOK_TOO_THIN = "book_too_thin"
     NOT_COUNTED = "not_counted"  # held, but not in the targets: left alone
@@ -63,7 +65,12 @@ class Deny(StrEnum):
     LEVERAGED_TOKEN = "leveraged_token"  # noqa: S105  # a name, not a secret
     FEE_MISSING = "fee_missing"
     NAV_NOT_POSITIVE = "nav_not_positive"
-    PRICE_JUMPED = "price_jumped"  # against our own last validated price, whatever the exchange says of its past
+    PRICE_JUMPED = "price_jumped"  # against our own last trusted price, whatever the exchange says of its past
+    PRICE_FAR = "price_far"  # the same after a day, and too far for a market that merely moved
+    TRIANGLE_OFF = "triangle_off"  # against the price over BTC
+    COIN_DEPEGGED = "coin_depegged"  # a stable coin among the targets
+    TRADING_OFF = "trading_off"  # the exchange lists the pair and takes no orders for it
+    TOO_MANY_DOUBTS = "too_many_doubts"  # about coins: what is left is no portfolio
     QUOTE_DEPEGGED = "quote_depegged"
     TURNOVER_CYCLE = "turnover_cycle"
     TURNOVER_DAY = "turnover_day"

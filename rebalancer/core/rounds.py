@@ -34,9 +34,9 @@ def decide_orders(
         if not outcome.cuts or outcome.limited:
             return outcome
         seen = after_perfect_fill(snapshot, outcome.cuts)
-        valued = value_of(seen, targets)
+        valued = value_of(seen, targets, valuation.judged)
         assert valued is not None, "a fill cannot take the value away"
-        if not outside_band(valued.drift, valued.bands).any():
+        if not valued.strays.any():
             return outcome
         more = _one_round(seen, targets, usage, valued, later_than(trigger), room)
         both = None if turns_back(trigger, outcome, more) else joined(outcome, more, targets.limits.max_slippage_bps)

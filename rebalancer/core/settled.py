@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from rebalancer.core.caps import Room
 from rebalancer.core.direct import Routed, route_directly
-from rebalancer.core.drift import outside_band
 from rebalancer.core.effects import filled_at_mid
 from rebalancer.core.holdings import spendable
 from rebalancer.core.leg_order import legs_of
@@ -35,9 +34,9 @@ def decide_routed(
         if not routed.straight or outcome.limited:
             break
         seen = after_legs(snapshot, legs_of(routed, targets.quote))
-        valued = value_of(seen, targets)
+        valued = value_of(seen, targets, valuation.judged)
         assert valued is not None, "a fill cannot take the value away"
-        if not outside_band(valued.drift, valued.bands).any():
+        if not valued.strays.any():
             break
         more = decide_orders(seen, targets, usage, valued, later_than(trigger), room)
         both = None if turns_back(trigger, outcome, more) else joined(outcome, more, slippage)

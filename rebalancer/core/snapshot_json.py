@@ -21,6 +21,7 @@ from rebalancer.core.model import (
     Trade,
     Usage,
 )
+from rebalancer.core.trust import CoinTrust, read_trust, trust_document
 
 RULE_FIELDS = tuple(field.name for field in fields(MarketRules))
 RULE_FLAGS = ("online", "api_enabled")
@@ -39,12 +40,17 @@ def snapshot_document(snapshot: Snapshot, usage: Usage) -> dict[str, Any]:
             "balances": {asset: [held.free, held.locked] for asset, held in snapshot.balances.items()},
             "rules": {asset: _rule_fields(rules) for asset, rules in snapshot.rules.items()},
             "books": {asset: _book(book) for asset, book in snapshot.books.items()},
-            "tickers": {a: [t.symbol, t.last, t.open_24h, t.bid, t.ask] for a, t in snapshot.tickers.items()},
+            "tickers": {asset: _ticker(ticker) for asset, ticker in snapshot.tickers.items()},
             "peg": snapshot.peg,
             "fees": {asset: [fee.symbol, fee.taker_fee_rate] for asset, fee in snapshot.fees.items()},
             "crosses": {symbol: _cross(pair) for symbol, pair in snapshot.crosses.items()},
+            "hub_tickers": {asset: _ticker(ticker) for asset, ticker in snapshot.hub_tickers.items()},
+            "halted": snapshot.halted,
             "usage": {field.name: getattr(usage, field.name) for field in fields(Usage)}
-            | {"trades": {asset: [trade.at, trade.side, trade.rest] for asset, trade in usage.trades.items()}},
+            | {
+                "trades": {asset: [trade.at, trade.side, trade.rest] for asset, trade in usage.trades.items()},
+                "coins": trust_document(usage.coins),
+            },
         }
     )
     return document
@@ -57,6 +63,10 @@ def _rule_fields(rules: MarketRules) -> dict[str, Any]:
 def _cross(pair: CrossPair) -> list[Any]:
     book = None if pair.book is None else _book(pair.book)
     return [_rule_fields(pair.rules), book, None if pair.fee is None else pair.fee.taker_fee_rate]
+
+
+def _ticker(ticker: Ticker) -> list[Any]:
+    return [ticker.symbol, ticker.last, ticker.open_24h, ticker.bid, ticker.ask]
 
 
 def _book(book: Book) -> list[Any]:
@@ -73,22 +83,30 @@ def read_snapshot(document: Mapping[str, Any]) -> tuple[Snapshot, Usage]:
         balances={a: Balance(a, Decimal(held[0]), Decimal(held[1])) for a, held in document["balances"].items()},
         rules={asset: _rules(row) for asset, row in document["rules"].items()},
         books={asset: _read_book(row) for asset, row in document["books"].items()},
-        tickers={a: Ticker(row[0], *(Decimal(text) for text in row[1:])) for a, row in document["tickers"].items()},
+        tickers={asset: _read_ticker(row) for asset, row in document["tickers"].items()},
         fees={asset: FeeRate(row[0], Decimal(row[1])) for asset, row in document["fees"].items()},
         peg=None if document["peg"] is None else Decimal(document["peg"]),
         crosses={symbol: _read_cross(row) for symbol, row in document.get("crosses", {}).items()},
+        hub_tickers={asset: _read_ticker(row) for asset, row in document.get("hub_tickers", {}).items()},
+        halted=frozenset(document.get("halted", ())),
     )
     # What rows of before the first release lack: nothing was asked, moved or rested then.
-    row = {"trades": {}, "flows": {}, "acked_quote": None, "direct_quote": "0"} | document["usage"]
+    row = {"trades": {}, "flows": {}, "acked_quote": None, "direct_quote": "0", "coins": {}} | document["usage"]
     for name in ("sold_quote", "bought_quote", "direct_quote"):
         row[name] = Decimal(row[name])
-    row["mids"] = {asset: Decimal(mid) for asset, mid in row["mids"].items()}
+    # Rows of before there were doubts about single coins hold the mids of a look of the same day.
+    earlier = {a: CoinTrust(Decimal(mid), snapshot.taken_at) for a, mid in row.pop("mids", {}).items()}
+    row["coins"] = earlier | read_trust(row["coins"])
     row["amount_precision_symbols"] = frozenset(row["amount_precision_symbols"])
     row["trades"] = {a: Trade(parse_moment(at), Side(side), rest) for a, (at, side, rest) in row["trades"].items()}
     row["flows"] = {asset: Decimal(moved) for asset, moved in row["flows"].items()}
     for name in ("nav_validated_quote", "acked_quote"):
         row[name] = None if row[name] is None else Decimal(row[name])
     return snapshot, Usage(**row)
+
+
+def _read_ticker(row: list[str]) -> Ticker:
+    return Ticker(row[0], *(Decimal(text) for text in row[1:]))
 
 
 def _read_book(row: list[Any]) -> Book:

@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from rebalancer.core.approval import days_needed, turnover_needed
 from rebalancer.core.caps import nav_known
+from rebalancer.core.judge import judge
 from rebalancer.core.leaving import still_held
 from rebalancer.core.model import Snapshot, Usage
 from rebalancer.core.money import HUNDRED, ZERO
@@ -33,7 +34,7 @@ class Spread:
 def spread_of(snapshot: Snapshot, targets: Targets, usage: Usage, looks_a_day: Decimal) -> Spread | None:
     """Return what a change to these targets takes in all; None where a price for it is missing."""
     wanted = targets.with_leaving(still_held(snapshot, targets))
-    valuation = value_of(snapshot, wanted)
+    valuation = value_of(snapshot, wanted, judge(snapshot, wanted, usage.coins))
     if valuation is None:
         return None
     needed, both = turnover_needed(wanted, valuation)

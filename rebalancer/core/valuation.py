@@ -9,12 +9,13 @@ from decimal import Decimal
 import numpy as np
 
 from rebalancer.core.bands import POINT, Bands, Smallest, band_widths, placeable
-from rebalancer.core.drift import FloatArray, drift_of, frozen, weights_of
+from rebalancer.core.drift import BoolArray, FloatArray, drift_of, frozen, outside_band, weights_of
 from rebalancer.core.holdings import counted, counted_here
+from rebalancer.core.judge import Judged
 from rebalancer.core.ladder import PAST_TARGET_MAX, smallest_orders
 from rebalancer.core.leaving import can_be_sold_now
 from rebalancer.core.model import Snapshot
-from rebalancer.core.money import ONE, ZERO, to_float
+from rebalancer.core.money import ZERO, to_float
 from rebalancer.core.sizing import SMALLEST_SHARE, smallest_trade
 from rebalancer.core.targets import Targets
 
@@ -39,17 +40,26 @@ class Valuation:
     bands: FloatArray
     aims: FloatArray  # how far from its target a trade of the asset stops
     both_bands: Bands
+    judged: Judged
+    doubtful: BoolArray  # neither trade nor make the others trade
+
+    @property
+    def tradable_drift(self) -> FloatArray:
+        """Return the drift, none for a coin in doubt."""
+        return frozen(np.where(self.doubtful, 0.0, self.drift))
+
+    @property
+    def strays(self) -> BoolArray:
+        """Return which assets are outside their bands and may make the plan act."""
+        found: BoolArray = outside_band(self.drift, self.bands) & ~self.doubtful
+        return found
 
 
-def value_of(snapshot: Snapshot, targets: Targets) -> Valuation | None:
-    """Price every target asset at its mid; None when one cannot be priced or all at the exchange are worth nothing."""
-    prices: dict[str, Decimal] = {targets.quote: ONE}
-    for asset in targets.assets:
-        book = snapshot.books.get(asset)
-        mid = ONE if asset == targets.quote else book.mid if book is not None else None
-        if mid is None or mid <= ZERO or asset not in snapshot.balances:
-            return None
-        prices[asset] = mid
+def value_of(snapshot: Snapshot, targets: Targets, judged: Judged) -> Valuation | None:
+    """Price every target asset as judged; None when one has no price or all at the exchange are worth nothing."""
+    if any(asset not in judged.prices or asset not in snapshot.balances for asset in targets.assets):
+        return None
+    prices = {asset: judged.prices[asset] for asset in targets.assets}
     totals = {asset: snapshot.balances[asset].total for asset in targets.assets}
     values = {asset: counted(targets, asset, total) * prices[asset] for asset, total in totals.items()}
     nav_quote = sum(values.values(), ZERO)
@@ -76,6 +86,8 @@ def value_of(snapshot: Snapshot, targets: Targets) -> Valuation | None:
         bands=frozen(np.where(above, both.above, both.below)),
         aims=frozen(np.where(above, both.aim_above, both.aim_below)),
         both_bands=both,
+        judged=judged,
+        doubtful=np.array([asset in judged.doubtful for asset in targets.assets], dtype=np.bool_),
     )
 
 

@@ -80,6 +80,8 @@ def _ways(
         why = explain.why(valuation, index, asset, side, trigger, outside=bool(outside[index]))
         if asset in targets.leaving:
             why = explain.leaves(asset)
+        if asset in valuation.judged.unproven:
+            why = explain.probes(why)
         bound = (from_float(abs(drift)) + NEARLY) * valuation.nav_quote
         book, mid, slip = snapshot.books[asset], valuation.prices[asset], setting.max_slippage_bps
         collar = None
@@ -113,6 +115,7 @@ def _ways(
             why=why,
             leaves=asset in targets.leaving and trigger is not Trigger.CASH_FLOW,
             collar=collar,
+            probes=asset in valuation.judged.unproven,
         )
     return made
 
@@ -124,7 +127,7 @@ def _may_move(
 
     Money that came in only buys, money that went out is only made good: the other side waits for the next cycle.
     """
-    if asset == targets.quote or not snapshot.rules[asset].tradable:
+    if asset == targets.quote or asset in valuation.judged.doubtful:
         return False
     if side is Side.BUY and lacks_its_keep(targets, snapshot.balances[asset]):
         return False

@@ -13,13 +13,14 @@ from rebalancer.core.ledger import Books, Trades
 from rebalancer.core.model import Side
 from rebalancer.core.orders import IntentState
 from rebalancer.core.targets import OrderType
+from rebalancer.core.trust import read_trust, trust_document
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Row
 from rebalancer.journal.state import Approval, Halt, IntentRecord, JournalState, Sent
 
 # Goes up with every change of what the state holds or of how the rows fold into it: a checkpoint of another format is
 # passed over, at the price of a fold from further back, and is not compared.
-FORMAT = 4
+FORMAT = 5
 Reader = Callable[[Any], Any]
 T = TypeVar("T")
 
@@ -35,6 +36,7 @@ def state_document(state: JournalState) -> dict[str, Any]:
         "sent": [asdict(sent) for sent in state.sent],
         "books": None if state.books is None else asdict(state.books),
         "since_books": asdict(state.since_books),
+        "coins": trust_document(state.coins),
         "approval": None if state.approval is None else asdict(state.approval),
     }
 
@@ -142,7 +144,7 @@ _STATE: Mapping[str, Reader] = {
     "exchange_at": _optional(parse_moment),
     "nav_validated_quote": _optional(Decimal),
     "mids": _amounts,
-    "mids_at": _optional(parse_moment),
+    "coins": read_trust,
     "totals": _amounts,
     "traded": _amounts,
     "books": _optional(read_books),

@@ -14,6 +14,7 @@ from rebalancer.core.money import ONE, ZERO
 from rebalancer.core.orders import Event, IntentState, move
 from rebalancer.core.reasons import Trigger
 from rebalancer.core.targets import OrderType
+from rebalancer.core.trust import CoinTrust, read_trust
 from rebalancer.journal.checkpoint import read_books
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Kind, Row
@@ -64,7 +65,8 @@ def _on_plan(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     if payload["validated"] and payload["nav_quote"] is not None:
         state.nav_validated_quote = Decimal(payload.get("nav_here_quote", payload["nav_quote"]))
         state.mids = {asset: Decimal(mid) for asset, mid in payload["mids"].items()}
-        state.mids_at = parse_moment(row.t_exch)
+    coins = _coins(row, payload)
+    state.coins = {asset: coin.forgotten() for asset, coin in state.coins.items()} | coins if coins else state.coins
     if payload["mode"] != "live":
         return
     if payload["validated"]:
@@ -77,6 +79,14 @@ def _on_plan(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         state.open_plan, state.open_plan_digest = row.run_id, serves
     elif serves:
         _served(state, serves)
+
+
+def _coins(row: Row, payload: dict[str, Any]) -> dict[str, CoinTrust]:
+    """Return what a plan's look left in memory of each coin; rows of before that hold the mids of one that passed."""
+    if "coins" in payload:
+        return read_trust(payload["coins"])
+    at, passed = parse_moment(row.t_exch), payload["validated"]
+    return {asset: CoinTrust(Decimal(mid), at) for asset, mid in payload["mids"].items()} if passed else {}
 
 
 def _on_plan_closed(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
@@ -159,7 +169,16 @@ def _on_outcome(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         state.has_traded = True
         if state.approval is not None:
             state.approval = state.approval.used_by(state.intents[record.key], _quote(state))
+        _hold_price_against(state, state.intents[record.key])
     _follow_balances(state, state.intents[record.key], row.kind)
+
+
+def _hold_price_against(state: JournalState, record: IntentRecord) -> None:
+    """Take back a price that a fill over the quote coin gives away."""
+    coin = state.coins.get(record.asset)
+    if coin is not None and record.quote == _quote(state) and record.filled_quantity:
+        coin = coin.after_fill_at(record.filled_quote / record.filled_quantity)
+        state.coins = {**state.coins, record.asset: coin}
 
 
 def _follow_balances(state: JournalState, record: IntentRecord, kind: Kind) -> None:
@@ -201,6 +220,8 @@ def _on_ack(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         _on_outcome(state, row, payload)
     elif "up_to_quote" in payload:
         state.approval = Approval(payload["weights_digest"], Decimal(payload["up_to_quote"]))
+    elif "coin" in payload:
+        state.coins = {**state.coins, payload["coin"]: state.coins[payload["coin"]].acked()}
     else:
         state.answered_halts |= {state.halts.pop(payload["halt"]).text}
 

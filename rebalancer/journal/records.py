@@ -18,6 +18,7 @@ from rebalancer.core.money import ZERO, QuoteAmount
 from rebalancer.core.orders import Event
 from rebalancer.core.plan import Leg, Plan
 from rebalancer.core.targets import OrderType
+from rebalancer.core.trust import trust_document
 from rebalancer.journal.rows import Entry, Kind
 
 
@@ -103,6 +104,7 @@ def plan_made(
         "complete": complete,
         "totals": {line.asset: line.free + line.locked for line in plan.assets},
         "mids": {line.asset: line.price for line in plan.assets if line.asset != plan.quote},
+        "coins": trust_document(plan.trust),
         "plan": document,
     }
     return Entry(Kind.PLAN, payload, run_id, t_exch=plan.taken_at)
@@ -213,6 +215,11 @@ def halt(code: str, text: str, *, run_id: str = "") -> Entry:
 def ack_halt(halt_seq: int, who: str) -> Entry:
     """Return the owner's answer to a halt."""
     return Entry(Kind.ACK, {"halt": halt_seq, "who": who})
+
+
+def ack_coin(asset: str, who: str) -> Entry:
+    """Return the owner's word that a frozen coin may trade again, at whatever price it now has."""
+    return Entry(Kind.ACK, {"coin": asset, "who": who})
 
 
 def ack_plan(plan_run_id: str, who: str, *, weights_digest: str, up_to_quote: Decimal) -> Entry:

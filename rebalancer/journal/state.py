@@ -14,6 +14,7 @@ from rebalancer.core.money import ZERO
 from rebalancer.core.orders import TERMINAL, UNRESOLVED, IntentState
 from rebalancer.core.sizing import WHOLE
 from rebalancer.core.targets import COOLDOWN_MAX_H, OrderType
+from rebalancer.core.trust import CoinTrust
 from rebalancer.journal.records import Binding
 
 DAY = timedelta(hours=24)
@@ -145,7 +146,6 @@ class JournalState:
     exchange_at: datetime | None = None  # of the last plan or order
     nav_validated_quote: Decimal | None = None
     mids: Mapping[str, Decimal] = field(default_factory=dict)  # of the last validated plan
-    mids_at: datetime | None = None
     # What the account must hold by the last live plan's look and our fills since, and how much of that our fills moved.
     totals: Mapping[str, Decimal] = field(default_factory=dict)
     traded: Mapping[str, Decimal] = field(default_factory=dict)
@@ -154,6 +154,7 @@ class JournalState:
     since_books: Trades = field(default_factory=Trades)  # what our settled orders did after it
     flows: Mapping[str, Decimal] = field(default_factory=dict)  # what others moved, until a plan served it
     approval: Approval | None = None
+    coins: Mapping[str, CoinTrust] = field(default_factory=dict)  # of every coin that was ever a target
 
     def draft(self) -> JournalState:
         """Return a copy on which rows can be tried; what it holds is frozen, so its containers are enough."""
@@ -198,7 +199,7 @@ class JournalState:
             direct_quote=sum((s.notional_quote for s in recent if s.direct), ZERO),
             orders=len(recent),
             nav_validated_quote=self.nav_validated_quote,
-            mids=self.mids if self.mids_at is not None and self.mids_at > now - DAY else {},
+            coins=self.coins,
             has_traded=self.has_traded,
             targets_changed=changed,
             amount_precision_symbols=self.amount_precision_symbols,

@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from rebalancer.core.money import plain
 from rebalancer.core.plan import AssetLine, Denial, Plan
 from rebalancer.core.reasons import Deny, Trigger
+from rebalancer.core.trust import CoinState, CoinTrust
 
 CENT = Decimal("0.01")
 COMMAND = re.compile(r"`(rebalancer [^`]+)`")
@@ -92,3 +93,10 @@ def _saving(plan: Plan) -> str:
     if not direct:
         return ""
     return f" {direct} of them directly from coin to coin, which saves about {money(plan.saves_quote)} {plan.quote}."
+
+
+def in_doubt_text(asset: str, coin: CoinTrust) -> str:
+    """Return what stops a coin, and what answers it."""
+    if coin.state is CoinState.FROZEN:
+        return f"{asset} is frozen: {coin.why}; look into it, then `rebalancer ack {asset}`"
+    return f"{asset} is in doubt: {coin.why}; it trades again by itself when its price passes"

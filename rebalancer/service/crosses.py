@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from rebalancer.core.model import Book, CrossPair, FeeRate, MarketRules, MarketState, MarketStatus
+from rebalancer.core.model import Book, CrossPair, FeeRate, MarketRules, MarketStatus
 from rebalancer.core.routes import HUBS
 from rebalancer.core.targets import Route, Targets
 from rebalancer.errors import VenueError
@@ -27,7 +27,7 @@ def fetch_crosses(
     if targets.orders.route is not Route.DIRECT:
         return {}
     listed = [rules[symbol] for symbol in _symbols(venue, targets) if symbol in rules]
-    usable = [each for each in listed if each.tradable and not each.leveraged and not _halted(each.symbol, market)]
+    usable = [each for each in listed if each.tradable and not each.leveraged and not market.is_halted(each.symbol)]
     if not usable:
         return {}
     symbols = tuple(each.symbol for each in usable)
@@ -40,10 +40,6 @@ def _symbols(venue: Venue, targets: Targets) -> Iterator[str]:
     coins = [asset for asset in targets.assets if asset != targets.quote]
     for hub in (coin for coin in coins if coin in HUBS):
         yield from (venue.symbol_of(coin, hub) for coin in coins if coin != hub)
-
-
-def _halted(symbol: str, market: MarketStatus) -> bool:
-    return market.state is not MarketState.NORMAL and symbol in market.affected.split(",")
 
 
 def _fees(venue: Venue, symbols: tuple[str, ...]) -> Mapping[str, FeeRate]:

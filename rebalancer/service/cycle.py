@@ -89,13 +89,13 @@ def decide(shell: Shell, targets: Targets, *, forced: bool = False, changed: boo
     seen = look(shell, targets)
     if shell.live:
         seen = settle_flows(shell, targets, run_id, seen, partial(look, shell, targets))
-    denied = require_open_market(seen.market, seen.snapshot)
+    require_open_market(seen.market)
     usage = shell.journal.state.usage(shell.venue.server_now(), weights_digest(targets.weights))
     if not shell.live:  # what a live cycle would write down as a flow, after a second look
         usage = replace(usage, flows=_with_new_flows(shell, targets, usage.flows, seen))
     if changed:
         usage = replace(usage, targets_changed=True)
-    plan = make_plan(seen.snapshot, targets, usage, forced=forced, live=shell.live, denied=denied, name=run_id)
+    plan = make_plan(seen.snapshot, targets, usage, forced=forced, live=shell.live, name=run_id)
     return Decided(seen.snapshot, usage, plan)
 
 
@@ -186,7 +186,7 @@ def _books(shell: Shell, plan: Plan, targets: Targets) -> tuple[Books, ...]:
         at=plan.taken_at,
         quote=plan.quote,
         prices={line.asset: line.price for line in plan.assets},
-        held={line.asset: line.free + line.locked for line in plan.assets},
+        held={line.asset: line.counted for line in plan.assets},
         weights=targets.weights,
     )
     state = shell.journal.state

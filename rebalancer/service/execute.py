@@ -18,6 +18,7 @@ from rebalancer.core.orders import Event, IntentState
 from rebalancer.core.plan import Leg, Plan
 from rebalancer.core.reasons import Deny
 from rebalancer.core.targets import Targets
+from rebalancer.core.trust import FILL_OFF_MAX
 from rebalancer.errors import NotSent, OutcomeUnknown, Rejected, VenueError
 from rebalancer.journal import records
 from rebalancer.journal.fold import IntentRecord
@@ -35,7 +36,6 @@ INDEX_LAG_S = 90
 ABSENCE_S = SIGNATURE_LIFE_S + SKEW_BOUND_S + INDEX_LAG_S  # before this no "not found" proves anything
 PLAN_AGE_MAX_S = 300.0
 LOOK_AGE_MAX_S = 10.0  # of the leg's own book and balances when it is sent: slow reads must not pass for fresh ones
-FILL_OFF_MAX = Decimal("0.02")  # of the decision mid: far beyond spread and max_slippage_bps
 PRECISION_CODE = "order-orderamount-precision-error"
 # Not all of `account-`: account-frozen-balance-insufficient-error is about this order, not about who we are.
 AUTH_PREFIXES = (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rebalancer.core.model import MarketState, MarketStatus, Snapshot
-from rebalancer.core.plan import Denial
+from rebalancer.core.model import MarketState, MarketStatus
 from rebalancer.core.reasons import Deny
 from rebalancer.errors import GuardTripped, Unavailable
 from rebalancer.service.shell import Progress, Shell, Step
@@ -36,17 +35,9 @@ def require_sane_clock(shell: Shell, skew_s: float) -> None:
         shell.say(Progress(Step.WARNING, f"this machine's clock is {skew_s:+.1f} s from the exchange's; set it (NTP)"))
 
 
-def require_open_market(market: MarketStatus, snapshot: Snapshot) -> tuple[Denial, ...]:
-    """Raise Unavailable when the whole exchange is halted; return denials when only some target symbols are."""
-    if market.state is MarketState.NORMAL:
-        return ()
-    affected = {name for name in market.affected.split(",") if name}
-    if not affected or "all" in affected:
+def require_open_market(market: MarketStatus) -> None:
+    """Raise Unavailable when the whole exchange is halted; a halt of some symbols freezes their coins."""
+    if market.state is not MarketState.NORMAL and market.affects_all:
         until = f" until {market.halt_end:%Y-%m-%d %H:%M} UTC" if market.halt_end else ""
         word = "halted" if market.state is MarketState.HALTED else "cancel-only"
         raise Unavailable(f"the exchange is {word}{until}: no order can be placed", code="market-halted")
-    return tuple(
-        Denial(Deny.MARKET_HALTED, f"the exchange halted {rules.symbol}", asset)
-        for asset, rules in snapshot.rules.items()
-        if rules.symbol in affected
-    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from typing import Any, cast
 
+from rebalancer.core.guards import TRIANGLE_HUB
 from rebalancer.core.model import Account, Balance, Book, FeeRate, MarketRules, MarketStatus, Snapshot, Ticker
 from rebalancer.core.targets import Targets
 from rebalancer.errors import AuthCause, AuthFailed, Rejected
@@ -73,6 +74,8 @@ def observe(venue: Venue, gather: Gather, targets: Targets, account_id: str) -> 
         fees={asset: fees[symbol] for asset, symbol in symbols.items() if symbol in fees},
         peg=_peg(venue, targets.quote, tickers),
         crosses=crosses,
+        hub_tickers=_hub_tickers(venue, symbols, tickers),
+        halted=frozenset(asset for asset, symbol in symbols.items() if market.is_halted(symbol)),
     )
     return Observation(snapshot, market)
 
@@ -95,6 +98,12 @@ def _peg(venue: Venue, quote: str, tickers: Mapping[str, Ticker]) -> Decimal | N
     """Return what one stable coin costs in the other, or None where the quote coin is neither or nobody says."""
     ticker = tickers.get(venue.symbol_of(*STABLE_PAIR)) if quote in STABLE_PAIR else None
     return None if ticker is None else (ticker.bid + ticker.ask) / 2
+
+
+def _hub_tickers(venue: Venue, assets: Iterable[str], tickers: Mapping[str, Ticker]) -> dict[str, Ticker]:
+    """Return the ticker of each coin's pair with BTC, a second witness of its price, where one is listed."""
+    names = {asset: venue.symbol_of(asset, TRIANGLE_HUB) for asset in assets if asset != TRIANGLE_HUB}
+    return {asset: tickers[symbol] for asset, symbol in names.items() if symbol in tickers}
 
 
 def _fees(venue: Venue, symbols: Sequence[str]) -> Mapping[str, FeeRate] | None:

@@ -19,7 +19,7 @@ from rebalancer.cron_trigger import next_slot
 from rebalancer.errors import ConfigError, RebalancerError
 from rebalancer.journal.queries import RunView, recent_runs
 from rebalancer.journal.store import Journal
-from rebalancer.report.words import amount, money, percent, printable, signed_points
+from rebalancer.report.words import amount, in_doubt_text, money, percent, printable, signed_points
 from rebalancer.seams import Clock
 from rebalancer.service import requests
 from rebalancer.service.pause import PauseSwitch
@@ -146,6 +146,7 @@ class Pages:
             "paused": (self._pause.reason() or "no reason given") if self._pause.active() else "",
             "halts": list(state.halts.values()),
             "unresolved": state.unresolved,
+            "doubted": [in_doubt_text(a, coin) for a, coin in state.coins.items() if coin.since is not None],
             "quote": state.binding.quote if state.binding else "",
             "account_id": state.binding.account_id if state.binding else "",
         }

@@ -125,3 +125,17 @@ def test_what_was_told_is_not_told_again_by_the_next_life(told: Told, tmp_path: 
     again = Told(told.house, Ears(), Herald(tmp_path, told.ears, told.house.clock))
     again.cycle()
     assert told.ears.titles().count("paused") == 1
+
+
+def test_a_frozen_coin_is_told_at_once_and_one_in_doubt_when_it_lasts_a_day(told: Told) -> None:
+    told.cycle()
+    told.ears.told.clear()
+    market = told.house.exchange.market
+    market.change_spec("solusdt", state="offline")
+    told.cycle()
+    assert told.ears.titles() == ["a coin is frozen"] and "rebalancer ack SOL" in told.ears.told[0].body
+    assert told.ears.pings[-1] == "", "the others go on"
+    market.change_spec("solusdt", state="online")
+    told.house.journal.append(records.ack_coin("SOL", "owner"))
+    told.cycle()
+    assert told.ears.titles()[1:] == ["in order again"]

@@ -39,7 +39,7 @@ def test_a_benchmark_gives_its_figures_as_one_document(name: str) -> None:
 
 def test_every_benchmark_is_named_here() -> None:
     modules = {path.stem for path in Path(__file__).parent.glob("*.py")} - {"figures", "test_smoke", "__init__"}
-    assert modules == {*FIGURES, "policy", "page"}
+    assert modules == {*FIGURES, "policy", "page", "distrust"}
 
 
 def test_the_pages_benchmark_times_every_view() -> None:
@@ -80,3 +80,10 @@ def test_the_policy_benchmark_says_what_it_cannot_take(tmp_path: Path, arguments
     command = [sys.executable, "-m", "tests.benchmarks.policy", *given]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 1 and says in ended.stderr and "Traceback" not in ended.stderr, ended.stderr
+
+
+def test_the_stories_of_lies_are_told_as_one_document() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.distrust", "--json"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    told = json.loads(ended.stdout)
+    assert "prices ten times too high" in told and all(each["states"][0] == "normal" for each in told.values())

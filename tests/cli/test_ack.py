@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from rebalancer.cli.exits import Exit
+from rebalancer.core.plan import Plan
+from rebalancer.core.reasons import Trigger
+from rebalancer.core.trust import CoinState
 from rebalancer.journal import records
 from rebalancer.journal.rows import Kind
 from rebalancer.journal.store import Journal
@@ -182,3 +186,30 @@ def test_leave_is_refused_where_it_cannot_be_given_and_nothing_is_written(owner:
     assert said.code == Exit.CONFIG and "the weights changed since" in " ".join(said.err.split())
     with journal_of(owner) as journal:
         assert journal.state.approval is None and not list(journal.rows(kinds=(Kind.ACK,)))
+
+
+def test_a_frozen_coin_is_told_everywhere_and_answered_once(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner.say("run")
+    with journal_of(owner) as journal:
+        known = journal.state.coins["SOL"]
+        frozen = replace(known, state=CoinState.FROZEN, since=SystemClock().now(), why="the exchange halted solusdt")
+        coins = journal.state.coins | {"SOL": frozen}
+        plan = Plan(SystemClock().now(), "", "USDT", "", None, None, Trigger.NONE, (), (), (), (), None, trust=coins)
+        journal.append(records.plan_made("a1", plan, mode="dry-run", weights_digest="", complete=False, document={}))
+    shown = owner.say("status")
+    told = " ".join(shown.out.split())
+    assert "FROZEN" in told and "rebalancer ack SOL" in told and "halted solusdt" in told
+    assert json.loads(owner.say("status", "--json").out)["coins"][0]["asset"] == "SOL"
+    planned = json.loads(owner.say("plan", "--format", "json").out)
+    assert {each["asset"]: each["state"] for each in planned["assets"]}["SOL"] == "frozen"
+    refused = owner.say("ack", "BTC", "--yes")
+    assert refused.code == Exit.CONFIG and "BTC is not frozen; frozen: SOL" in refused.err
+    answers(monkeypatch, "y")
+    said = owner.say("ack", "SOL")
+    assert (
+        said.code == Exit.DONE and "halted solusdt" in said.out and "looks at it afresh" in " ".join(said.out.split())
+    )
+    assert "FROZEN" not in owner.say("status").out
+    assert owner.say("ack", "SOL", "--yes").code == Exit.CONFIG
+    planned = json.loads(owner.say("plan", "--format", "json").out)
+    assert {each["asset"]: each["state"] for each in planned["assets"]}["SOL"] == "normal"

@@ -52,7 +52,7 @@ def halted(owner: Owner) -> Said:
 
 def broken(owner: Owner) -> Said:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("rebalancer.cli.history.recent_runs", None)
+        patched.setattr("rebalancer.cli.history.begun_between", None)
         return owner.say("history")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from rebalancer.core.caps import room_left
 from rebalancer.core.destination import wished_moves
 from rebalancer.core.drift import outside_band
+from rebalancer.core.judge import judge
 from rebalancer.core.model import Balance, Side, Snapshot, Usage
 from rebalancer.core.money import from_float, to_float
 from rebalancer.core.sizing import smallest_trade
@@ -37,12 +38,12 @@ class Tried:
 
 def plan_by_trying(seen: Snapshot, wanted: Targets, usage: Usage, *, full: bool) -> Tried:
     """Return the orders of a plan whose trigger is a stray (or, `full`, the owner's word)."""
-    valued = value_of(seen, wanted)
+    valued = value_of(seen, wanted, judge(seen, wanted, usage.coins))
     assert valued is not None
     nav = valued.nav_quote
     made: Sizes = {}
     for rounds in range(9):
-        valued = value_of(seen, wanted)
+        valued = value_of(seen, wanted, judge(seen, wanted, usage.coins))
         assert valued is not None
         if rounds and not outside_band(valued.drift, valued.bands).any():
             return Tried(made, rounds, limited=False)

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from rebalancer.core import explain
 from rebalancer.core.bands import Bands
 from rebalancer.core.drift import frozen
+from rebalancer.core.judge import Judged
 from rebalancer.core.model import Side
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger, Why
+from rebalancer.core.trust import CoinState, CoinTrust
 from rebalancer.core.valuation import Valuation
-from tests.core.builders import d, snapshot, targets
+from tests.core.builders import NOW, d, snapshot, targets
 
 TARGETS = targets({"BTC": 50, "ETH": 30, "USDT": 20})
 SEEN = snapshot({"BTC": "0.01", "ETH": "1", "USDT": "500"}, {"BTC": 50_000, "ETH": 2500})
 TARGET = np.array([0.5, 0.3, 0.2])
 
 
-def valued(*drift: float, band: float = 0.05) -> Valuation:
+def valued(*drift: float, band: float = 0.05, judged: Judged | None = None) -> Valuation:
     drifts = np.array(drift)
     bands, aims = frozen([band] * 3), frozen([band / 2] * 3)
     weights, goals = frozen(TARGET + drifts), frozen(TARGET)
     return Valuation(
-        {}, {}, d(1000), d(1000), weights, goals, frozen(drifts), bands, bands, aims, Bands(bands, bands, aims, aims)
-    )
+        {}, {}, d(1000), d(1000), weights, goals, frozen(drifts), bands, bands, aims, Bands(bands, bands, aims, aims),
+        judged or Judged({}), np.array([False] * 3),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -90,14 +91,27 @@ def test_each_asset_that_stays_says_when_it_would_act(
     assert explain.stays(valued(*drift), index, TARGETS, SEEN, Trigger.NONE) == Reason(code, text)
 
 
-def test_a_coin_that_takes_no_orders_stays_by_the_name_of_its_pair() -> None:
-    closed = replace(SEEN, rules={"BTC": replace(SEEN.rules["BTC"], online=False)})
-    assert explain.stays(valued(0.1, 0.1, 0), 0, TARGETS, closed, Trigger.NONE) == Reason(
-        Skip.NOT_TRADABLE, "HTX does not take orders for btcusdt now"
+def test_a_coin_in_doubt_says_why_what_it_counts_as_and_what_would_make_it_trade() -> None:
+    suspect = CoinTrust(d(50_000), NOW, CoinState.SUSPECT, NOW, "the book of btcusdt has no bids")
+    frozen_coin = CoinTrust(d("2500.50"), NOW, CoinState.FROZEN, NOW, "the exchange halted ethusdt")
+    judged = Judged({"BTC": d(50_000), "ETH": d("2500.50")}, {"BTC": suspect, "ETH": frozen_coin})
+    value = valued(0.1, 0.1, 0, judged=judged)
+    assert explain.stays(value, 0, TARGETS, SEEN, Trigger.NONE) == Reason(
+        Skip.SUSPECT,
+        "in doubt: the book of btcusdt has no bids; counted at 50000 USDT of 2026-03-01 12:00 UTC; "
+        "trades again when its price passes",
     )
-    assert explain.stays(valued(0.1, 0.1, 0), 1, TARGETS, closed, Trigger.NONE) == Reason(
-        Skip.NOT_TRADABLE, "HTX does not take orders for ETH/USDT now"
+    assert explain.stays(value, 1, TARGETS, SEEN, Trigger.NONE) == Reason(
+        Skip.FROZEN,
+        "frozen: the exchange halted ethusdt; counted at 2500.5 USDT of 2026-03-01 12:00 UTC; "
+        "`rebalancer ack ETH` lets it trade once that is over",
     )
+
+
+def test_a_leg_in_a_coin_never_looked_at_before_says_why_it_is_small() -> None:
+    made = explain.probes(Reason(Why.OVERWEIGHT, "why"))
+    assert made.text == "why; the first look at its price, so the smallest order tries it"
+    assert made.code is Why.OVERWEIGHT
 
 
 def test_what_is_beside_the_targets_and_an_empty_account_are_told_in_words() -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from rebalancer.core.guards import check_snapshot
+from rebalancer.core.guards import doubts_of
+from rebalancer.core.judge import judge
 from rebalancer.core.model import Book, Level, Snapshot, Ticker
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny
+from rebalancer.core.trust import CoinTrust
 from tests.core.builders import NOW, d, snapshot, targets
 
 TARGETS = targets({"BTC": 50, "ETH": 30, "USDT": 20})
@@ -44,7 +46,11 @@ def rule(**changes: Any) -> tuple[str, Any]:
 
 
 def found(seen: Snapshot, **mids: str) -> tuple[Denial, ...]:
-    return check_snapshot(seen, TARGETS, {asset: d(mid) for asset, mid in mids.items()})
+    return judge(seen, TARGETS, {asset: CoinTrust(d(mid), NOW) for asset, mid in mids.items()}).denials
+
+
+def doubts(seen: Snapshot, **mids: str) -> tuple[Denial, ...]:
+    return tuple(doubts_of(seen, "ETH", CoinTrust(d(mids["ETH"]), NOW)))
 
 
 NO_PAIR = "HTX lists no pair ETH/USDT; take ETH out of the targets or map its code in [codes]"
@@ -95,13 +101,13 @@ DOUBTS = [
 
 @pytest.mark.parametrize(("seen", "denial"), DOUBTS, ids=[f"{n}-{denial.code}" for n, (_, denial) in enumerate(DOUBTS)])
 def test_one_doubt_is_one_denial_with_its_numbers_and_words(seen: Snapshot, denial: Denial) -> None:
-    assert found(seen) == (denial,)
+    assert tuple(each for each in found(seen) if each.code is not Deny.TOO_MANY_DOUBTS) == (denial,)
 
 
 @pytest.mark.parametrize(("known", "moved"), [("1400", "42.86 %"), ("3400", "41.18 %")])
 def test_a_jump_against_our_own_memory_is_told_in_both_directions(known: str, moved: str) -> None:
     text = f"the move of ethusdt since our last look is {moved}, over 40 %"
-    assert found(SEEN, ETH=known) == (Denial(Deny.PRICE_JUMPED, text, "ETH", "40 %", moved),)
+    assert doubts(SEEN, ETH=known) == (Denial(Deny.PRICE_JUMPED, text, "ETH", "40 %", moved),)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +136,7 @@ def test_prices_below_one_are_prices() -> None:
 
 def test_a_coin_that_takes_no_orders_needs_no_fee() -> None:
     closed = replace(seen_with(fees=("ETH", None)), rules=dict(SEEN.rules) | {"ETH": rule(online=False)[1]})
-    assert found(closed) == ()
+    assert [doubt.code for doubt in doubts(closed, ETH="2000")] == [Deny.TRADING_OFF]
 
 
 def test_a_coin_whose_pair_is_missing_is_asked_nothing_more_and_the_next_is() -> None:
@@ -143,6 +149,6 @@ def test_a_coin_whose_pair_is_missing_is_asked_nothing_more_and_the_next_is() ->
 
 
 def test_memory_of_a_coin_without_a_price_now_adds_nothing_to_its_doubt() -> None:
-    assert [denial.code for denial in found(seen_with(books=("ETH", None)), ETH="1")] == [Deny.QUOTE_MISSING]
+    assert [denial.code for denial in doubts(seen_with(books=("ETH", None)), ETH="1")] == [Deny.QUOTE_MISSING]
     one_sided = seen_with(books=("ETH", Book("ethusdt", (), side("1"), NOW)))
-    assert [denial.code for denial in found(one_sided, ETH="100")] == [Deny.QUOTE_ONE_SIDED]
+    assert [denial.code for denial in doubts(one_sided, ETH="100")] == [Deny.QUOTE_ONE_SIDED]

@@ -29,11 +29,11 @@ def test_a_refused_plan_is_told_with_its_denials_and_no_figures() -> None:
 
 def test_a_plan_without_a_value_names_its_snapshot_and_targets_and_holds_nothing_else() -> None:
     seen, wanted = snapshot({"BTC": 0, "USDT": 0}, {"BTC": 50_000}), targets({"BTC": 50, "USDT": 50})
-    made = make_plan(seen, wanted, Usage(), denied=(Denial(Deny.PAUSED, "paused", "", "a", "b"),))
+    made = make_plan(seen, wanted, Usage())
     assert (made.taken_at, made.account_id, made.quote) == (seen.taken_at, seen.account_id, "USDT")
     assert (made.targets_digest, made.nav_quote, made.trigger.value, made.totals) == (wanted.digest, None, "none", None)
     assert (made.assets, made.legs, made.skips) == ((), (), ())
-    assert made.denials == (Denial(Deny.PAUSED, "paused", "", "a", "b"),)
+    assert [denial.code for denial in made.denials] == [Deny.NAV_NOT_POSITIVE]
     assert replace(made, denials=()).refused is False
 
 

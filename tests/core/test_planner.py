@@ -122,8 +122,6 @@ def test_what_is_held_beside_the_targets_is_left_alone_and_said() -> None:
         ({"min_notional": d(5000)}, Skip.BELOW_MIN_NOTIONAL),
         ({"lot_size": d(100)}, Skip.ZERO_AFTER_FLOOR),
         ({"sell_quantity_min": d(100)}, Skip.BELOW_MIN_QUANTITY),
-        ({"online": False}, Skip.NOT_TRADABLE),
-        ({"api_enabled": False}, Skip.NOT_TRADABLE),
     ],
 )
 def test_what_cannot_be_placed_is_skipped_with_its_reason(change: dict[str, Any], code: Skip) -> None:
@@ -131,6 +129,12 @@ def test_what_cannot_be_placed_is_skipped_with_its_reason(change: dict[str, Any]
     made = plan(holdings, rule_changes={"BTC": change})
     assert reasons(made)["BTC"] is code
     assert "BTC" in {skip.asset for skip in made.skips}
+
+
+@pytest.mark.parametrize("change", [{"online": False}, {"api_enabled": False}])
+def test_a_coin_that_takes_no_orders_is_frozen_by_name(change: dict[str, Any]) -> None:
+    made = plan({"BTC": "0.08", "ETH": "1.1", "SOL": "14", "USDT": "2000"}, rule_changes={"SOL": change})
+    assert reasons(made)["SOL"] is Skip.FROZEN and "SOL" in {skip.asset for skip in made.skips}
 
 
 def test_the_weight_of_a_coin_that_cannot_trade_moves_to_no_other() -> None:
@@ -247,7 +251,6 @@ def level(price: str) -> tuple[Level, ...]:
         (broken("ETH", rules=None), Deny.SYMBOL_MISSING),
         (broken("ETH", books=None), Deny.QUOTE_MISSING),
         (broken("ETH", tickers=None), Deny.QUOTE_MISSING),
-        (broken("ETH", fees=None), Deny.FEE_MISSING),
         (broken("ETH", books=Book("ethusdt", (), level("2500"), NOW)), Deny.QUOTE_ONE_SIDED),
         (broken("ETH", books=Book("ethusdt", level("2500"), (), NOW)), Deny.QUOTE_ONE_SIDED),
         (broken("ETH", books=Book("ethusdt", level("2501"), level("2500"), NOW)), Deny.QUOTE_CROSSED),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from rebalancer.core.model import Usage
 from rebalancer.core.money import BaseAmount, QuoteAmount
-from rebalancer.core.plan import AssetLine, AssetState, Decision, Denial, Leg, Totals
+from rebalancer.core.plan import AssetLine, AssetState, Decision, Leg, Totals
 from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger, Why
 from rebalancer.core.targets import BandPolicy, BandRule
-from tests.core.builders import LOOSE, d, snapshot, targets
+from tests.core.builders import LOOSE, NOW, d, snapshot, targets
 
 PRICES = {"BTC": 100, "ETH": 10, "SOL": 1}
 ABSOLUTE = BandPolicy(rule=BandRule.ABSOLUTE, k=d(5), destination=d(0))
@@ -61,17 +62,18 @@ def test_a_plan_of_a_sell_and_a_buy_is_this_to_the_last_digit() -> None:
 
 
 def test_a_denied_plan_shows_every_asset_held_by_the_denial_that_is_about_it() -> None:
-    denials = (Denial(Deny.QUOTE_STALE, "old", "ETH"), Denial(Deny.PAUSED, "paused"))
-    plan = make_plan(SEEN, TARGETS, TRADED, denied=denials)
+    old = replace(SEEN.books["ETH"], quoted_at=NOW - timedelta(seconds=31))
+    seen = replace(SEEN, books=dict(SEEN.books) | {"ETH": old}, peg=d("1.5"))
+    plan = make_plan(seen, TARGETS, TRADED)
+    stale, peg = plan.denials
+    assert (stale.code, stale.asset, peg.code, peg.asset) == (Deny.QUOTE_STALE, "ETH", Deny.QUOTE_DEPEGGED, "USDT")
     assert [(each.asset, each.decision, each.reason) for each in plan.assets] == [
-        ("BTC", Decision.HOLD, Reason(Deny.PAUSED, "no trade: paused")),
-        ("ETH", Decision.HOLD, Reason(Deny.QUOTE_STALE, "no trade: old")),
-        ("SOL", Decision.HOLD, Reason(Deny.PAUSED, "no trade: paused")),
-        ("USDT", Decision.HOLD, Reason(Deny.PAUSED, "no trade: paused")),
+        ("BTC", Decision.HOLD, Reason(stale.code, f"no trade: {stale.text}")),
+        ("ETH", Decision.HOLD, Reason(stale.code, f"no trade: {stale.text}")),
+        ("SOL", Decision.HOLD, Reason(stale.code, f"no trade: {stale.text}")),
+        ("USDT", Decision.HOLD, Reason(peg.code, f"no trade: {peg.text}")),
     ]
-    assert (plan.denials, plan.legs, plan.refused, plan.trigger) == (denials, (), True, Trigger.OUTSIDE_BAND)
-    only = make_plan(SEEN, TARGETS, TRADED, denied=denials[:1])
-    assert {each.reason.text for each in only.assets} == {"no trade: old"}
+    assert (plan.legs, plan.refused, plan.trigger) == ((), True, Trigger.OUTSIDE_BAND)
 
 
 def test_totals_of_a_plan_without_legs_are_of_what_is() -> None:
@@ -109,20 +111,17 @@ def test_used_up_limits_refuse_only_where_there_is_something_to_do() -> None:
 
 
 def test_skips_are_the_dropped_wishes_then_who_cannot_trade_then_what_is_beside_by_name() -> None:
-    rules = {"ETH": {"online": False}, "BTC": {"min_notional": d(10_000)}}
-    seen = snapshot(
-        {"BTC": 55, "ETH": 180, "SOL": 900, "USDT": 1800, "ZZZ": 1, "AAA": "0.5", "NIL": 0}, PRICES, rule_changes=rules
-    )
+    held = {"BTC": 0, "ETH": 180, "SOL": 900, "USDT": 1800, "ZZZ": 1, "AAA": "0.5", "NIL": 0}
+    seen = snapshot(held, PRICES, locked={"BTC": "55"}, rule_changes={"ETH": {"online": False}})
     plan = make_plan(seen, replace(TARGETS, limits=LOOSE), TRADED)
     assert [(skip.asset, skip.reason.code) for skip in plan.skips] == [
-        ("BTC", Skip.BELOW_MIN_NOTIONAL),
-        ("ETH", Skip.NOT_TRADABLE),
+        ("BTC", Skip.NO_FREE_BALANCE),
+        ("ETH", Skip.FROZEN),
         ("AAA", Skip.NOT_COUNTED),
         ("ZZZ", Skip.NOT_COUNTED),
     ]
 
 
 def test_live_trading_adds_the_limits_that_are_missing_to_what_is_already_denied() -> None:
-    first = Denial(Deny.PAUSED, "paused")
-    plan = make_plan(SEEN, TARGETS, TRADED, live=True, denied=(first,))
-    assert [denial.code for denial in plan.denials] == [Deny.PAUSED, Deny.LIMIT_NOT_SET, Deny.LIMIT_NOT_SET]
+    plan = make_plan(replace(SEEN, peg=d("1.5")), TARGETS, TRADED, live=True)
+    assert [denial.code for denial in plan.denials] == [Deny.QUOTE_DEPEGGED, Deny.LIMIT_NOT_SET, Deny.LIMIT_NOT_SET]

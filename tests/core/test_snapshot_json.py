@@ -11,6 +11,7 @@ import pytest
 from rebalancer.core.canonical import canonical
 from rebalancer.core.model import CrossPair, FeeRate, Side, Snapshot, Ticker, Trade, Usage
 from rebalancer.core.snapshot_json import LEVELS_KEPT, read_snapshot, snapshot_document
+from rebalancer.core.trust import CoinState, CoinTrust
 from tests.core.builders import NOW, d, snapshot, with_crosses
 
 SEEN = snapshot(
@@ -26,13 +27,28 @@ USAGE = Usage(
     direct_quote=d("0.5"),
     orders=3,
     nav_validated_quote=d("1000.5"),
-    mids={"BTC": d("79999.5")},
+    coins={
+        "BTC": CoinTrust(d("79999.5"), NOW, CoinState.SUSPECT, NOW, "why"),
+        "ETH": CoinTrust(state=CoinState.FROZEN, since=NOW, why="no"),
+        "SOL": CoinTrust(d(1), NOW, accepted=True),
+        "NIL": CoinTrust(),
+        "XRP": CoinTrust(fresh=d("0.5")),
+    },
     has_traded=True,
     targets_changed=True,
     amount_precision_symbols=frozenset({"btcusdt", "aaausdt"}),
 )
+AT = "2026-03-01T12:00:00Z"
 WHOLE = (SEEN, USAGE)
-BARE = (replace(SEEN, peg=d("0.9995")), Usage())
+BARE = (
+    replace(
+        SEEN,
+        peg=d("0.9995"),
+        halted=frozenset({"BTC"}),
+        hub_tickers={"ETH": Ticker("ethbtc", d("0.05"), d("0.04"), d("0.049"), d("0.051"))},
+    ),
+    Usage(),
+)
 PAIR = with_crosses(snapshot({"ETH": 1, "BTC": 1}, {"ETH": 2_500, "BTC": 80_000}), {("ETH", "BTC"): "1"}).crosses[
     "ethbtc"
 ]
@@ -87,7 +103,14 @@ def test_the_document_has_the_shape_that_old_journals_hold() -> None:
     }  # fmt: skip
     assert document["usage"] == {
         "sold_quote": "1.5", "bought_quote": "2.5", "direct_quote": "0.5", "orders": 3, "nav_validated_quote": "1000.5",
-        "mids": {"BTC": "79999.5"}, "has_traded": True, "targets_changed": True,
+        "coins": {
+            "BTC": {"state": "suspect", "price": "79999.5", "at": AT, "since": AT, "why": "why"},
+            "ETH": {"state": "frozen", "since": AT, "why": "no"},
+            "SOL": {"state": "normal", "price": "1", "at": AT, "accepted": True},
+            "NIL": {"state": "normal"},
+            "XRP": {"state": "normal", "fresh": "0.5"},
+        },
+        "has_traded": True, "targets_changed": True,
         "amount_precision_symbols": ["aaausdt", "btcusdt"], "trades": {}, "flows": {}, "acked_quote": None,
     }  # fmt: skip
     symbol, bids, asks, at = document["books"]["BTC"]

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from rebalancer.core.judge import judge
 from rebalancer.core.model import Book, Level, Snapshot
-from rebalancer.core.valuation import value_of
+from rebalancer.core.valuation import Valuation, value_of
 from tests.core.builders import NOW, d, snapshot, targets
 
 TARGETS = targets({"BTC": 50, "ETH": 30, "USDT": 20})
@@ -16,8 +17,12 @@ SEEN = snapshot(
 )
 
 
+def value(seen: Snapshot) -> Valuation | None:
+    return value_of(seen, TARGETS, judge(seen, TARGETS, {}))
+
+
 def test_values_weights_and_drifts_stand_in_the_order_of_the_file() -> None:
-    made = value_of(SEEN, TARGETS)
+    made = value(SEEN)
     assert made is not None
     assert made.prices == {"USDT": 1, "BTC": 50_000, "ETH": 2500}
     assert list(made.values.items()) == [("BTC", 1500), ("ETH", 2500), ("USDT", 500)]
@@ -46,14 +51,14 @@ def without(section: str, asset: str) -> Snapshot:
     ],
 )
 def test_without_a_price_or_a_balance_of_one_asset_or_with_nothing_at_all_there_is_no_value(seen: Snapshot) -> None:
-    assert value_of(seen, TARGETS) is None
+    assert value(seen) is None
 
 
 def test_an_account_of_less_than_one_quote_unit_has_a_value() -> None:
-    made = value_of(snapshot({"BTC": 0, "ETH": 0, "USDT": "0.5"}, {"BTC": 50_000, "ETH": 2500}), TARGETS)
+    made = value(snapshot({"BTC": 0, "ETH": 0, "USDT": "0.5"}, {"BTC": 50_000, "ETH": 2500}))
     assert made is not None and made.nav_quote == d("0.5")
 
 
 def test_a_price_below_one_is_a_price() -> None:
-    made = value_of(snapshot({"BTC": 1, "ETH": 1, "USDT": 1}, {"BTC": "0.5", "ETH": "0.25"}), TARGETS)
+    made = value(snapshot({"BTC": 1, "ETH": 1, "USDT": 1}, {"BTC": "0.5", "ETH": "0.25"}))
     assert made is not None and made.nav_quote == d("1.75")

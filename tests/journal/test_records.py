@@ -23,6 +23,7 @@ from rebalancer.core.orders import Event
 from rebalancer.core.plan_json import PlanHeader, plan_document
 from rebalancer.core.planner import make_plan
 from rebalancer.core.snapshot_json import read_snapshot, snapshot_document
+from rebalancer.core.trust import CoinTrust
 from rebalancer.journal import records
 from rebalancer.journal.rows import Entry, Kind
 from rebalancer.journal.store import Journal
@@ -80,7 +81,7 @@ def test_a_snapshot_comes_back_from_its_row_as_it_was(seed: int) -> None:
         sold_quote=d("1.10"),
         orders=3,
         has_traded=True,
-        mids={"BTC": d("50000.000000000000000001")},
+        coins={"BTC": CoinTrust(d("50000.000000000000000001"), NOW)},
         amount_precision_symbols=frozenset({"b", "a"}),
     )
     (payload,) = written(records.snapshot(RUN, snapshot_document(seen, usage), seen.taken_at))

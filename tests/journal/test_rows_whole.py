@@ -16,6 +16,7 @@ from rebalancer.core.orders import Event
 from rebalancer.core.plan import AssetLine, AssetState, Decision, Denial
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
 from rebalancer.core.targets import OrderType
+from rebalancer.core.trust import CoinState, CoinTrust
 from rebalancer.journal import records
 from rebalancer.journal.rows import GENESIS, Entry, Kind, hash_of, row_of
 from tests.core.builders import NOW, d
@@ -41,10 +42,12 @@ def line(asset: str, free: str, locked: str, price: str) -> AssetLine:
 SMALL = replace(
     PLAN, trigger=Trigger.FORCED, nav_quote=d("7.5"), legs=PLAN.legs[:1],
     assets=(line("BTC", "1", "0.5", "400"), line("USDT", "2", "3", "1")), denials=(),
+    trust={"BTC": CoinTrust(d(400), NOW, CoinState.FROZEN, NOW, "w"), "ETH": CoinTrust(accepted=True)},
 )  # fmt: skip
 PLANNED = {
     "mode": "live", "nav_quote": d("7.5"), "nav_here_quote": SMALL.nav_here_quote, "validated": True, "trigger": Trigger.FORCED, "legs": 1,
     "weights_digest": "w", "complete": True, "totals": {"BTC": d("1.5"), "USDT": d(5)}, "mids": {"BTC": d(400)},
+    "coins": {"BTC": {"state": "frozen", "price": "400", "at": "2026-03-01T12:00:00Z", "since": "2026-03-01T12:00:00Z", "why": "w"}, "ETH": {"state": "normal", "accepted": True}},
     "plan": DOCUMENT,
 }  # fmt: skip
 
@@ -96,6 +99,7 @@ ROWS = [
     (lambda: records.halt("code", "text"), Entry(Kind.HALT, {"code": "code", "text": "text"})),
     (lambda: records.halt("code", "text", run_id=RUN), Entry(Kind.HALT, {"code": "code", "text": "text"}, RUN)),
     (lambda: records.ack_halt(7, "owner"), Entry(Kind.ACK, {"halt": 7, "who": "owner"})),
+    (lambda: records.ack_coin("BTC", "owner"), Entry(Kind.ACK, {"coin": "BTC", "who": "owner"})),
     (lambda: records.ack_intent(RUN, 3, Event.ACK_ABSENT, who="owner", text="t"), Entry(Kind.ACK, {
         "event": Event.ACK_ABSENT, "who": "owner", "text": "t", "filled_quantity": d(0), "filled_quote": d(0),
         "fees": {}}, RUN, 3)),

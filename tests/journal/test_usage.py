@@ -13,6 +13,8 @@ from rebalancer.core.money import BaseAmount
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny, Trigger
+from rebalancer.core.trust import CoinState, CoinTrust
+from rebalancer.errors import JournalError
 from rebalancer.journal import records
 from rebalancer.journal.state import DAY
 from rebalancer.journal.store import Journal
@@ -72,14 +74,24 @@ def test_only_the_worth_of_a_plan_whose_data_passed_is_compared_with_the_next() 
         assert journal.state.usage(NOW, "").nav_validated_quote == d("50000.000000000000000001")
 
 
-def test_prices_of_the_last_plan_are_compared_with_for_a_day() -> None:
-    denied = replace(PLAN, denials=(Denial(Deny.CLOCK_SKEW, "the clocks are apart"),), assets=())
+def test_what_each_plan_remembers_of_its_coins_stays_and_the_last_word_counts() -> None:
+    first, later = CoinTrust(d(50_000), NOW), CoinTrust(d(50_000), NOW, CoinState.SUSPECT, NOW, "why")
     with new_journal() as journal:
-        assert journal.state.usage(NOW, "").mids == {}
-        journal.append(planned(mode="dry-run"))
-        journal.append(planned(plan=denied))
-        assert journal.state.usage(NOW + DAY - timedelta(seconds=1), "").mids == {"BTC": 50_000}
-        assert journal.state.usage(NOW + DAY, "").mids == {}
+        assert journal.state.usage(NOW, "").coins == {}
+        journal.append(planned(plan=replace(PLAN, trust={"BTC": first, "ETH": first}), mode="dry-run"))
+        denied = (Denial(Deny.CLOCK_SKEW, "the clocks are apart"),)
+        journal.append(planned(plan=replace(PLAN, denials=denied, assets=(), trust={"BTC": later})))
+        assert journal.state.usage(NOW + 9 * DAY, "").coins == {"BTC": later, "ETH": first}
+
+
+def test_the_owners_word_on_a_frozen_coin_lets_it_be_looked_at_afresh() -> None:
+    frozen = CoinTrust(d(50_000), NOW, CoinState.FROZEN, NOW, "why")
+    with new_journal() as journal:
+        journal.append(planned(plan=replace(PLAN, trust={"BTC": frozen})))
+        journal.append(records.ack_coin("BTC", "owner"))
+        assert journal.state.coins == {"BTC": CoinTrust(d(50_000), NOW, accepted=True)}
+        with pytest.raises(JournalError, match="impossible row: 'DOGE'"):
+            journal.append(records.ack_coin("DOGE", "owner"))
 
 
 def test_a_fill_and_a_lesson_stay_known() -> None:

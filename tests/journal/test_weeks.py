@@ -74,7 +74,7 @@ def test_what_a_plan_acted_on_is_not_called_outside_its_band(lived: House) -> No
 
 def test_a_period_holds_what_began_in_it_and_how_it_stood_at_both_ends(lived: House) -> None:
     told = read_period(lived.journal, *whole(lived))
-    assert told.mode == "live" and told.denials.keys() == {"quote_one_sided"}
+    assert told.mode == "live" and told.denials.keys() == {"quote_one_sided", "too_many_doubts"}
     assert told.statuses["refused"].times == 1 + 3, "one for its data, and each after the halt"
     assert [halt.text for halt in told.halts] == ["order 7 is not ours"] == [halt.text for halt in told.open_halts]
     later = read_period(lived.journal, lived.clock.now(), lived.clock.now() + HOUR)

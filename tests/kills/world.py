@@ -31,7 +31,7 @@ from tests.e2e.processes import ACCESS_KEY, SECRET_KEY, Home
 ROOT = Path(__file__).parents[2]
 HANG_S = 90.0
 WORDS = ("run", "--live", "--json", "--settle", "0")  # what is open is asked about once; time is leapt over instead
-BALANCES = {"BTC": Decimal("0.05"), "ETH": Decimal("1.5"), "SOL": Decimal(10), "USDT": Decimal(1500)}
+BALANCES = {"BTC": Decimal("0.075"), "ETH": Decimal("1.5"), "SOL": Decimal(5), "USDT": Decimal(1500)}
 LISTING = ("btcusdt", "ethusdt", "solusdt")
 TARGETS = """version = 1
 quote = "USDT"

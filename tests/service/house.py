@@ -31,6 +31,7 @@ from rebalancer.venues.htx.client import HtxVenue
 from rebalancer.venues.htx.sign import Credentials
 from rebalancer.venues.htx.transport import HttpTransport
 from tests.core.builders import targets as make_targets
+from tests.service.rehearsal import RUN, rehearse
 from tests.service.wire import ClientClock, Wire
 from tests.support import FakeClock
 
@@ -60,6 +61,7 @@ class House:
     on_progress: Callable[[Progress], None] = lambda _progress: None
     stop: bool = False
     wrong_s: float = 0.0  # our clock minus the exchange's, from the next start on
+    rehearsed: bool = True  # a dry run saw the prices before
 
     def __post_init__(self) -> None:
         anchor_ms = int(self.clock.now().timestamp() * 1000)
@@ -78,6 +80,10 @@ class House:
         clock = ClientClock(self.clock, self.wrong_s)
         self.journal = Journal.open(self.folder / "journal.db", clock)
         self.journal.ensure_binding(Binding("embedded", "127.0.0.1", ACCOUNT, "USDT"))
+        if self.rehearsed and not self.journal.state.coins:
+            market, symbols = self.exchange.market, {asset: f"{asset.lower()}usdt" for asset in self.targets.assets}
+            prices = {a: market.last_price(s, self.now_ms()) for a, s in symbols.items() if s in market.specs()}
+            rehearse(self.journal, prices, self.clock.now())
         self.http = HttpTransport(clock=clock, transport=self.wire)
         venue = HtxVenue(
             self.http,
@@ -134,10 +140,10 @@ class House:
         return [record.state.value for record in self.records]
 
     def kinds(self, run_id: str = "") -> list[str]:
-        return [row.kind.value for row in self.journal.rows(run_id=run_id)]
+        return [row.kind.value for row in self.journal.rows(run_id=run_id) if row.run_id != RUN]
 
     def payloads(self, kind: Kind) -> list[dict[str, Any]]:
-        return [json.loads(row.payload_text) for row in self.journal.rows(kinds=(kind,))]
+        return [json.loads(row.payload_text) for row in self.journal.rows(kinds=(kind,)) if row.run_id != RUN]
 
     def outcomes(self, event: Event) -> list[Row]:
         rows = self.journal.rows(kinds=(Kind.OUTCOME,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -79,3 +80,22 @@ def test_a_look_whose_data_did_not_pass_leaves_no_books(tmp_path: Path) -> None:
     house.set_faults("one_sided=1")
     assert house.cycle().status == "refused"
     assert books_of(house) == before
+
+
+def test_what_is_kept_is_not_in_the_books_and_what_is_elsewhere_is(tmp_path: Path) -> None:
+    """The shadows are of the same amounts as the weights, so that their difference is what rebalancing did."""
+    kept, external = {"BTC": Decimal("0.1"), "USDT": Decimal(500)}, {"ETH": Decimal(2)}
+    house = House(tmp_path)
+    house.targets = replace(house.targets, kept=kept, external=external)
+    while house.cycle().status != "within_bands":
+        pass
+    books = books_of(house)
+    counted = {asset: house.held(asset) - kept.get(asset, 0) + external.get(asset, 0) for asset in COUNTED}
+    assert books.held == counted and books.differing() == {} and books.flows == {}
+    opened = {asset: DRIFTED[asset] - kept.get(asset, 0) + external.get(asset, 0) for asset in COUNTED}
+    assert books.opening == opened and books.never == opened
+    assert abs(books.frictionless_quote - books.never_quote) < Decimal("1e-9"), "prices stand still"
+    house.targets = replace(house.targets, kept={}, external={})
+    house.cycle()
+    assert books_of(house).flows == {"BTC": Decimal("0.1"), "USDT": Decimal(500), "ETH": Decimal(-2)}
+    assert books_of(house).differing() == {}

@@ -69,14 +69,17 @@ def test_machine_with_a_wrong_clock_sends_nothing(wrong_s: float, tmp_path: Path
 def test_exchange_that_does_not_trade_is_named_with_its_end(state: MarketState, word: str, affected: str) -> None:
     end = datetime(2026, 3, 1, 15, 30, tzinfo=UTC)
     with pytest.raises(Unavailable, match=f"{word} until 2026-03-01 15:30 UTC") as caught:
-        require_open_market(MarketStatus(state, affected, end), SEEN)
+        require_open_market(MarketStatus(state, affected, end))
     assert caught.value.code == "market-halted"
 
 
-def test_halt_of_some_symbols_denies_those_only() -> None:
-    denied = require_open_market(MarketStatus(MarketState.HALTED, "ethusdt,xrpusdt"), SEEN)
-    assert [(denial.code, denial.asset) for denial in denied] == [(Deny.MARKET_HALTED, "ETH")]
-    assert require_open_market(MarketStatus(MarketState.NORMAL, "all"), SEEN) == ()
+def test_halt_of_some_symbols_stops_those_only() -> None:
+    some = MarketStatus(MarketState.HALTED, "ethusdt,xrpusdt")
+    require_open_market(some)
+    assert [symbol for symbol in ("btcusdt", "ethusdt", "xrpusdt") if some.is_halted(symbol)] == ["ethusdt", "xrpusdt"]
+    fine = MarketStatus(MarketState.NORMAL, "all")
+    require_open_market(fine)
+    assert not fine.is_halted("btcusdt")
 
 
 def test_exchange_closed_on_its_own_word_takes_no_order(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ BALANCE = {"balance_lag": 4, "missing_row": 2, "empty_list": 1}
 LOOKUP = {"blind": 6}
 # About prices and listings, for a whole cycle.
 LIES = {
-    "zero_price": 2, "one_sided": 2, "frozen_price": 2, "times_ten": 2, "depeg": 1.5, "halted": 1, "cancel_only": 1,
+    "zero_price": 2, "one_sided": 2, "frozen_price": 2, "times_ten": 1.5, "times_ten_all": 1, "depeg": 1.5, "halted": 1, "cancel_only": 1,
 }  # fmt: skip
 # What people, machines and disks do between and during cycles.
 HANDS = (

@@ -21,6 +21,10 @@ from tests.simulation.world import EPOCH, SPOT, Violation, World
 
 PREFIX = "rb1-"
 OPEN = {"sending", "acked", "unknown", "quarantined"}
+DOUBTED = {"suspect", "frozen"}
+SMALLEST, SMALLEST_SHARE = Decimal(30), Decimal("0.002")  # of NAV: the smallest order is worth less than either
+# Lies that the lied-about coin's own figures give away, and those that only other figures do.
+TELLING, AGREEING = {"zero_price", "one_sided", "frozen_price"}, {"times_ten", "times_ten_all"}
 NEVER = {"rejected", "absent", "abandoned", "denied"}
 DAY = timedelta(hours=24)
 FRESH_MS, PLAN_AGE_MS = 15_000, 300_000
@@ -82,8 +86,10 @@ class Checker:
     forgiven: set[str] = field(default_factory=set)  # client ids that an older disk or a twin forgot
     seen_seq: int = 0
     plan_rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    doubted: Counter[str] = field(default_factory=Counter)  # times that a look stopped a coin, by its new state
     allowed: dict[str, Decimal] = field(default_factory=dict)  # turnover by digest of the weights, the last leave alone
     used: Counter[str] = field(default_factory=Counter)  # quote filled since, by side
+    _coins: dict[str, dict[str, Any]] = field(default_factory=dict)
     states: Counter[str] = field(default_factory=Counter)
     refold: Refold = field(default_factory=Refold)
 
@@ -96,10 +102,7 @@ class Checker:
     def _take(self, kind: str, run: str, number: int | None, payload: dict[str, Any], seq: int) -> None:
         key = (run, number or 0)
         if kind == "PLAN":
-            self.plan_rows[run] = payload
-            if payload["mode"] == "live":
-                waiting = [known.cid for known in self.intents.values() if known.state in OPEN]
-                must(not waiting, "I12", f"a plan while {waiting} are open")
+            self._take_plan(run, payload)
         elif kind == "INTENT":
             must(key not in self.intents, "I3", f"{key} planned twice")
             known = Known(payload["client_order_id"], payload["symbol"], payload["side"], Decimal(payload["amount"]))
@@ -119,9 +122,27 @@ class Checker:
             self.halts[seq] = payload["code"]
         elif kind == "OUTCOME" or (kind == "ACK" and "event" in payload):
             self._take_end(self.intents[key], payload)
-        elif kind == "ACK" and "up_to_quote" in payload:
-            self.allowed, self.used = {payload["weights_digest"]: Decimal(payload["up_to_quote"])}, Counter()
         elif kind == "ACK":
+            self._take_word(payload)
+
+    def _take_plan(self, run: str, payload: dict[str, Any]) -> None:
+        before = self._coins
+        self.plan_rows[run], self._coins = payload, dict(payload["coins"])
+        for asset, coin in self._coins.items():
+            if coin["state"] in DOUBTED and before.get(asset, {}).get("state") != coin["state"]:
+                self.doubted[coin["state"]] += 1
+        if payload["mode"] == "live":
+            waiting = [known.cid for known in self.intents.values() if known.state in OPEN]
+            must(not waiting, "I12", f"a plan while {waiting} are open")
+
+    def _take_word(self, payload: dict[str, Any]) -> None:
+        """Take in the owner's leave for a plan, or the answer about a coin or a halt."""
+        if "up_to_quote" in payload:
+            self.allowed, self.used = {payload["weights_digest"]: Decimal(payload["up_to_quote"])}, Counter()
+        elif "coin" in payload:
+            must(self._coins[payload["coin"]]["state"] == "frozen", "I21", f"{payload} is no answer to anything")
+            self._coins[payload["coin"]] = {"state": "normal", "accepted": True}
+        else:
             self.halts.pop(payload["halt"], None)
 
     def _take_end(self, known: Known, payload: dict[str, Any]) -> None:
@@ -149,6 +170,7 @@ class Checker:
         self._within_caps(known)
         self._as_the_owner_wishes(known, read_ms)
         self._allowed(known)
+        self._in_no_doubt(known)
 
     def _as_the_owner_wishes(self, known: Known, read_ms: dict[str, int]) -> None:
         """I18: nothing below what is kept leaves, by the exchange's own balances, and what leaves is not bought."""
@@ -160,13 +182,37 @@ class Checker:
         kept = self.targets.kept.get(pays, Decimal(0))
         must(left >= kept or not known_to_us, "I18", f"{known.cid} leaves {left} of {pays}, {kept} are to be kept")
 
+    def _in_no_doubt(self, known: Known) -> None:
+        """I21: no order touches a coin that was in doubt, and of one never seen before it is the smallest."""
+        coins, lied = {*known.coins()} - {"USDT"}, self.world.lied_about.upper()
+        states = {line["asset"]: line["state"] for line in self.plan_rows[known.run]["plan"]["assets"]}
+        must(not {c for c in coins if states[c] in DOUBTED}, "I21", f"{known.cid} trades {coins}: {states}")
+        must(lied not in coins or not self.world.lies & TELLING, "I21", f"{known.cid} believes {self.world.lies}")
+        notional = Decimal((known.sending or {})["notional_quote"])
+        nav = Decimal(self.plan_rows[known.run]["nav_quote"])
+        smallest = max(SMALLEST, SMALLEST_SHARE * nav)
+        for coin in coins - self._seen_before(known.run):
+            must(notional <= smallest, "I21", f"{known.cid}: {notional} of {coin}, which was never looked at")
+        if lied in coins and self.world.lies & AGREEING:
+            must(notional <= smallest, "I21", f"{known.cid} believes {self.world.lies} for {notional}")
+
+    def _seen_before(self, run: str) -> set[str]:
+        """Return the coins whose price had passed in a look before the plan of a run."""
+        made: set[str] = set()
+        for name, row in self.plan_rows.items():
+            if name == run:
+                break
+            made |= {asset for asset, coin in row["coins"].items() if {"price", "fresh"} & coin.keys()}
+        return made
+
     def _allowed(self, known: Known) -> None:
         """I19: a first build or a change of targets beyond a cycle's cap trades only what the owner allowed."""
         row = self.plan_rows[known.run]
         if row["trigger"] not in ("first_build", "targets_changed"):
             return
         nav, here = Decimal(row["nav_quote"]), Decimal(row["nav_here_quote"])
-        drift = [Decimal(line["drift"]) for line in row["plan"]["assets"] if line["asset"] != "USDT"]
+        counted = [line for line in row["plan"]["assets"] if line["state"] not in DOUBTED and line["asset"] != "USDT"]
+        drift = [Decimal(line["drift"]) for line in counted]
         needed = max(sum(each for each in drift if each > 0), -sum(each for each in drift if each < 0)) * nav
         if needed <= self.targets.limits.max_turnover_per_cycle / 100 * here + nav / 1000:
             return
@@ -297,26 +343,34 @@ class Checker:
         """Follow an older copy: what it forgot is forgiven as an orphan once the journal halts over it."""
         before = {known.cid for known in self.intents.values()}
         self.intents, self.halts, self.plan_rows, self.seen_seq = {}, {}, {}, 0
-        self.allowed, self.used = {}, Counter()
+        self.allowed, self.used, self._coins = {}, Counter(), {}
         self.read_rows()
         self.forgiven |= before - {known.cid for known in self.intents.values()}
         # What was posted and is planned or sending on the old disk was settled on the lost one.
         self.forgiven |= {known.cid for known in self.intents.values() if known.state in OPEN | {"planned"}}
 
-    def distance(self) -> Decimal:
-        """Return the sum of all distances from the targets, by the exchange's own figures."""
-        assets = self.targets.assets
-        worth = {asset: self._counted(asset) * self.world.price(asset) for asset in assets}
+    def holdings(self) -> dict[str, Decimal]:
+        """Return what the account really has of each asset, of what the owner wants weighed."""
+        targets, made = self.targets, {}
+        for asset in targets.assets:
+            here = max(Decimal(0), self.world.held(asset) - targets.kept.get(asset, Decimal(0)))
+            made[asset] = here + targets.external.get(asset, Decimal(0))
+        return made
+
+    def distance(self, held: dict[str, Decimal]) -> Decimal:
+        """Return the sum of all distances from the targets, at the exchange's own prices.
+
+        A coin in doubt counts at its last trusted price: what it costs now, nobody told the service.
+        """
+        worth = {asset: amount * self._price(asset) for asset, amount in held.items()}
         nav = sum(worth.values())
         if not nav:
             return Decimal(0)
-        return sum((abs(worth[a] / nav - self.targets.fraction(a)) for a in assets), Decimal(0))
+        return sum((abs(worth[a] / nav - self.targets.fraction(a)) for a in held), Decimal(0))
 
-    def _counted(self, asset: str) -> Decimal:
-        """Return what the owner wants weighed: beyond what is kept, and what is elsewhere."""
-        targets = self.targets
-        here = max(Decimal(0), self.world.held(asset) - targets.kept.get(asset, Decimal(0)))
-        return here + targets.external.get(asset, Decimal(0))
+    def _price(self, asset: str) -> Decimal:
+        coin = self._coins.get(asset, {"state": "normal"})
+        return Decimal(coin["price"]) if coin["state"] in DOUBTED and "price" in coin else self.world.price(asset)
 
     def clone(self, disk: Disk) -> Checker:
         """Return a checker that follows a copied disk from here on."""
@@ -326,4 +380,5 @@ class Checker:
         other.posts, other.halts = list(self.posts), dict(self.halts)
         other.plan_rows, other.forgiven = dict(self.plan_rows), self.forgiven
         other.allowed, other.used = dict(self.allowed), Counter(self.used)
+        other.doubted, other._coins = Counter(self.doubted), dict(self._coins)
         return other

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from rebalancer.core.reasons import Deny, Skip
+from rebalancer.core.reasons import Skip
 from rebalancer.errors import GuardTripped, JournalError, RebalancerError, Unavailable
 from rebalancer.service.cycle import CycleResult, CycleStatus, weights_digest
 from tests.simulation.checks import Checker, must
@@ -108,30 +108,19 @@ class Episode:
         checker.targets = self.targets
         self._maybe_twin()
         posts, calls, rows = len(checker.posts), world.calls, checker.seen_seq
-        before, others, unsettled = checker.distance(), self._others(), checker.open_count
+        doubted = sum(checker.doubted.values())
+        before, others, unsettled = checker.holdings(), self._others(), checker.open_count
         named = self._cycle(EPOCH + timedelta(milliseconds=hour))
         self.tally.cycles += 1
-        self.tally.counted += len(checker.posts) > posts or named
+        stopped = sum(checker.doubted.values()) > doubted  # a coin, by a guard that has a name
+        self.tally.counted += len(checker.posts) > posts or named or stopped
         must(world.calls - calls <= CALLS_MAX, "L5", f"{world.calls - calls} requests in a slot")
         must(checker.seen_seq - rows <= ROWS_MAX, "L5", f"{checker.seen_seq - rows} rows in a slot")
         checker.after_step(self.life.journal if self.life else None)
         if others == self._others() and not unsettled:
-            worse = checker.distance() - before
-            must(
-                worse <= HARM_MAX or self._stopped_at_the_first_fill(posts),
-                "I9",
-                f"the portfolio is {worse:.4f} further from its targets",
-            )
+            worse = checker.distance(checker.holdings()) - checker.distance(before)
+            must(worse <= HARM_MAX, "I9", f"the portfolio is {worse:.4f} further from its targets")
         self._between_slots()
-
-    def _stopped_at_the_first_fill(self, posts_before: int) -> bool:
-        """Whether prices of a coin that all lied alike, with nothing remembered yet, cost one order of it, the last.
-
-        Its fill gave them away. Orders of other coins may have gone before, the smallest of all alone among them.
-        """
-        stopped = self.last is not None and Deny.FILL_OFF_DECISION in self.last.text
-        about = [self.world.lied_about in post.body["symbol"] for post in self.checker.posts[posts_before:]]
-        return stopped and about.count(True) == 1 and about[-1]
 
     def _others(self) -> tuple[int, ...]:
         return tuple(self.world.fired[kind] for kind in (*OTHERS, *LATE))

@@ -10,6 +10,7 @@ from pathlib import Path
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.core.reasons import Deny
 from rebalancer.core.targets import BandPolicy, BandRule, Limits, OrderPolicy, OrderType, Route, Targets
+from rebalancer.core.trust import CoinState
 from rebalancer.journal import records
 from rebalancer.journal.store import Journal
 from rebalancer.service.cycle import CycleResult
@@ -178,6 +179,10 @@ class Hands:
             return
         for halt in tuple(journal.state.halts):
             journal.append(records.ack_halt(halt, "owner"))
+        for asset, coin in journal.state.coins.items():
+            if coin.state is CoinState.FROZEN:
+                self._world.fired["thawed"] += 1
+                journal.append(records.ack_coin(asset, "owner"))
         for record in journal.state.unresolved:
             if record.state is IntentState.QUARANTINED:
                 real = [o for o in self._checker.ours() if o.client_order_id == record.client_order_id]

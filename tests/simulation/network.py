@@ -143,6 +143,8 @@ class Wire(httpx.BaseTransport):
         for lie in world.lies:
             if endpoint == "tickers" and answered.status == 200:
                 answered = _edited(answered, lambda document, lie=lie: _lie_in_tickers(document, lie, coin))
+                if lie == "times_ten_all":
+                    answered = _edited(answered, lambda document: _tenfold(document, world.lied_about))
             elif endpoint == "depth" and about in books:
                 answered = _edited(answered, lambda document, lie=lie: _lie_in_book(document, lie))
             elif endpoint == "market-status" and lie in ("halted", "cancel_only"):
@@ -178,9 +180,23 @@ def _lie_in_tickers(document: dict[str, Any], lie: str, coin: str) -> None:
             continue
         if lie == "zero_price":
             row["close"] = 0
-        if lie == "times_ten":  # every figure agrees with every other; only the past does not
-            for name in ("open", "high", "low", "close", "bid", "ask"):
-                row[name] *= 10
+        if lie == "times_ten":  # every figure against the cash agrees with every other; the past and BTC do not
+            _scale(row, 10)
+
+
+def _tenfold(document: dict[str, Any], coin: str) -> None:
+    """Let every pair of a coin, whichever side it stands on, say that it costs ten times as much."""
+    for row in document.get("data", ()):
+        symbol = str(row["symbol"])
+        if symbol.startswith(coin):
+            _scale(row, 10)
+        elif symbol.endswith(coin):
+            _scale(row, 0.1)
+
+
+def _scale(row: dict[str, Any], factor: float) -> None:
+    for name in ("open", "high", "low", "close", "bid", "ask"):
+        row[name] *= factor
 
 
 def _lie_in_book(document: dict[str, Any], lie: str) -> None:
@@ -191,6 +207,6 @@ def _lie_in_book(document: dict[str, Any], lie: str) -> None:
         tick["bids"] = []
     if lie == "frozen_price":
         tick["ts"] -= 120_000
-    if lie == "times_ten":
+    if lie in ("times_ten", "times_ten_all"):
         for side in ("bids", "asks"):
             tick[side] = [[price * 10, quantity] for price, quantity in tick[side]]

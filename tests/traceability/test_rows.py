@@ -15,7 +15,6 @@ ROWS = {name: row for section in TABLE.values() for name, row in section.items()
 COUNTS = {"X": 24, "M": 24, "C": 16, "T": 10, "H": 15, "S": 15, "D": 11, "O": 11}
 # Rows that may wait, and for what: the others are shown now.
 MAY_WAIT = {
-    "coin states": {"M7", "M8", "M14", "M15", "M16", "M17"},
     "depth slices": {"M20"},
     "cool-downs": {"M21"},
     "exits": {"H2"},

@@ -1,0 +1,110 @@
+"""How far each coin's price is trusted, and what of it is remembered from look to look. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from rebalancer.core.canonical import moment_text, parse_moment
+from rebalancer.core.money import plain
+
+MOVE_MAX = Decimal("0.40")
+FILL_OFF_MAX = Decimal("0.02")  # of the decision mid: far beyond spread and max_slippage_bps
+
+
+class CoinState(StrEnum):
+    """Whether a coin may trade: a suspect one recovers by itself, a frozen one waits for the owner."""
+
+    NORMAL = "normal"
+    SUSPECT = "suspect"
+    FROZEN = "frozen"
+
+
+@dataclass(frozen=True, slots=True)
+class CoinTrust:
+    """What is remembered of one coin.
+
+    `price` is the last trusted mid, at exchange time `at`. A mid is trusted when it passed every test and stood near an
+    earlier one: the first of all is only `fresh`, for an exchange that lies once would be believed for long.
+    """
+
+    price: Decimal | None = None
+    at: datetime | None = None
+    state: CoinState = CoinState.NORMAL
+    since: datetime | None = None  # of the state, unless it is normal
+    why: str = ""  # the doubt in words, unless it is normal
+    fresh: Decimal | None = None  # passed every test at the last look, with nothing trusted to hold it against
+    accepted: bool = False  # by the owner, or a fill gave the last price away: the next need not agree with it
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether a price of the coin is trusted that the next one can be held against."""
+        return self.price is not None and not self.accepted
+
+    def forgotten(self) -> CoinTrust:
+        """Return the memory of a coin that is no target any more: its price, and no question that is open."""
+        return replace(self, state=CoinState.NORMAL, since=None, why="")
+
+    def acked(self) -> CoinTrust:
+        """Return the memory after the owner's word: no longer frozen, and the price may be another from now on."""
+        return replace(self.forgotten(), accepted=True, fresh=None)
+
+    def passed(self, mid: Decimal, at: datetime) -> CoinTrust:
+        """Return the memory after a look at which the mid passed every test."""
+        if self.is_proven or (self.fresh is not None and is_near(mid, self.fresh)):
+            return replace(self, price=mid, at=at, fresh=None, accepted=False)
+        return replace(self, fresh=mid)
+
+    def after_fill_at(self, paid: Decimal) -> CoinTrust:
+        """Return the memory after a fill; one far from what was believed leaves nothing to believe."""
+        believed = self.fresh if self.fresh is not None else self.price
+        if believed is None or abs(paid - believed) <= FILL_OFF_MAX * believed:
+            return self
+        return replace(self, fresh=None, accepted=True)
+
+
+UNKNOWN = CoinTrust()
+
+
+def is_near(mid: Decimal, earlier: Decimal) -> bool:
+    """Return whether a price moved no further from an earlier one than markets do within a day."""
+    return abs(mid - earlier) <= MOVE_MAX * earlier
+
+
+def trust_document(coins: Mapping[str, CoinTrust]) -> dict[str, Any]:
+    """Return what is remembered as JSON values; what a normal coin lacks is left out."""
+    return {asset: _document(coin) for asset, coin in coins.items()}
+
+
+def _document(coin: CoinTrust) -> dict[str, Any]:
+    made: dict[str, Any] = {"state": coin.state.value}
+    if coin.price is not None and coin.at is not None:
+        made |= {"price": plain(coin.price), "at": moment_text(coin.at)}
+    if coin.since is not None:
+        made |= {"since": moment_text(coin.since), "why": coin.why}
+    if coin.fresh is not None:
+        made["fresh"] = plain(coin.fresh)
+    if coin.accepted:
+        made["accepted"] = True
+    return made
+
+
+def read_trust(document: Mapping[str, Mapping[str, Any]]) -> dict[str, CoinTrust]:
+    """Return what `trust_document` was given."""
+    return {asset: _read(row) for asset, row in document.items()}
+
+
+def _read(row: Mapping[str, Any]) -> CoinTrust:
+    return CoinTrust(
+        price=Decimal(row["price"]) if "price" in row else None,
+        at=parse_moment(row["at"]) if "at" in row else None,
+        state=CoinState(row["state"]),
+        since=parse_moment(row["since"]) if "since" in row else None,
+        why=row.get("why", ""),
+        accepted=row.get("accepted", False),
+        fresh=Decimal(row["fresh"]) if "fresh" in row else None,
+    )
