@@ -94,6 +94,12 @@ def test_a_way_without_a_pair_or_with_a_doubtful_one_does_not_hide_the_ways_afte
     assert set(made) == {("ETH", "BTC"), ("ETH", "SOL")} and len(notes) == 1
 
 
+def test_a_doubtful_pair_of_a_coin_does_not_hide_its_next_one() -> None:
+    seen = seen_with(listed("XRP", "BTC", book=None), listed("XRP", "ETH"))
+    made, notes = crossings(seen, [wish("XRP", Side.SELL)], [wish("BTC", Side.BUY), wish("ETH", Side.BUY)])
+    assert set(made) == {("XRP", "ETH")} and len(notes) == 1
+
+
 def test_a_pair_of_two_coins_without_bitcoin_or_ether_is_not_looked_at() -> None:
     made, notes = crossings(seen_with(listed("SOL", "XRP")), [wish("SOL", Side.SELL)], [wish("XRP", Side.BUY)])
     assert not made and not notes
