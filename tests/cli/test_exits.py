@@ -52,7 +52,7 @@ def halted(owner: Owner) -> Said:
 
 def broken(owner: Owner) -> Said:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("rebalancer.cli.history.begun_between", None)
+        patched.setattr("rebalancer.cli.history.journal_to_read", None)
         return owner.say("history")
 
 
