@@ -108,7 +108,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _m("a halted exchange is traded on", "service/gate.py",
        "    if market.state is not MarketState.NORMAL and market.affects_all:", "    if False:", T_GATE, T_CYCLE),
     _m("a halted coin is traded on", "service/observe.py",
-       "        halted=frozenset(asset for asset, symbol in symbols.items() if market.is_halted(symbol)),\n", "", T_CYCLE),
+       "        halted=frozenset(asset for asset, symbol in symbols.items() if market.is_halted(symbol)),\n", "", "service/test_coins.py"),
     _m("a wrong clock is traded by", "service/gate.py",
        "    if abs(skew_s) > SKEW_MAX_S:", "    if False:", T_GATE, T_CYCLE),
     _m("an old plan is carried out", EXECUTE, "PLAN_AGE_MAX_S = 300.0", "PLAN_AGE_MAX_S = 1e9", T_EXECUTE),
