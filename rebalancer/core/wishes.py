@@ -66,7 +66,6 @@ def _ways(
     snapshot: Snapshot, targets: Targets, usage: Usage, valuation: Valuation, trigger: Trigger, setting: Setting
 ) -> dict[str, Wish | Reason]:
     """Return each tradable coin's way to its target as a wish for nothing yet, or why no order leads there."""
-    outside = outside_band(valuation.drift, valuation.bands)
     rest = set(resting(usage, targets.limits.cooldown_h, snapshot.taken_at))
     made: dict[str, Wish | Reason] = {}
     for index, asset in enumerate(targets.assets):
@@ -76,48 +75,65 @@ def _ways(
             continue
         if (asset, side) in rest:
             made[asset] = rests(usage, targets.limits.cooldown_h, asset)
-            continue
-        why = explain.why(valuation, index, asset, side, trigger, outside=bool(outside[index]))
-        if asset in targets.leaving:
-            why = explain.leaves(asset)
-        if asset in valuation.judged.unproven:
-            why = explain.probes(why)
-        bound = (from_float(abs(drift)) + NEARLY) * valuation.nav_quote
-        book, mid, slip = snapshot.books[asset], valuation.prices[asset], setting.max_slippage_bps
-        collar = None
-        if targets.orders.order_type is OrderType.IOC:
-            collar = collar_price(side, mid, slip, snapshot.rules[asset].tick_size)
-            if uncollared := explain.no_collar(snapshot.rules[asset], book, side, collar, slip):
-                made[asset] = uncollared
-                continue
-        ladder = _ladder(snapshot, targets, usage, asset, side, mid, bound, setting, collar)
-        if isinstance(ladder, Reason):
-            made[asset] = ladder
-            continue
-        enough = ladder.amount(ladder.high).value
-        book_quote = ladder.quote(ladder.size_of(size_within(book, mid, side, slip, enough)))
-        if book_quote < ladder.low_quote:
-            made[asset] = explain.no_depth(snapshot.rules[asset], walk_book(book, mid, ladder.amount(ladder.low)), slip)
-            continue
-        made[asset] = Wish(
-            asset=asset,
-            side=side,
-            quote=ZERO,
-            drift=drift,
-            order=index,
-            mid=mid,
-            rules=snapshot.rules[asset],
-            book=book,
-            book_quote=book_quote,
-            fee_rate=snapshot.fees[asset].taker_fee_rate,
-            ladder=ladder,
-            strays=trigger not in PART_WAY or (trigger is Trigger.OUTSIDE_BAND and bool(outside[index])),
-            why=why,
-            leaves=asset in targets.leaving and trigger is not Trigger.CASH_FLOW,
-            collar=collar,
-            probes=asset in valuation.judged.unproven,
-        )
+        else:
+            made[asset] = _way(snapshot, targets, usage, valuation, trigger, setting, index)
     return made
+
+
+def _way(
+    snapshot: Snapshot,
+    targets: Targets,
+    usage: Usage,
+    valuation: Valuation,
+    trigger: Trigger,
+    setting: Setting,
+    index: int,
+) -> Wish | Reason:
+    """Return one coin's way to its target as a wish for nothing yet, or why no order leads there."""
+    asset, drift = targets.assets[index], float(valuation.drift[index])
+    side = Side.SELL if drift > 0 else Side.BUY
+    rules, book, mid = snapshot.rules[asset], snapshot.books[asset], valuation.prices[asset]
+    slip = setting.max_slippage_bps
+    collar = None
+    if targets.orders.order_type is OrderType.IOC:
+        collar = collar_price(side, mid, slip, rules.tick_size)
+        if uncollared := explain.no_collar(rules, book, side, collar, slip):
+            return uncollared
+    bound = (from_float(abs(drift)) + NEARLY) * valuation.nav_quote
+    ladder = _ladder(snapshot, targets, usage, asset, side, mid, bound, setting, collar)
+    if isinstance(ladder, Reason):
+        return ladder
+    enough = ladder.amount(ladder.high).value
+    book_quote = ladder.quote(ladder.size_of(size_within(book, mid, side, slip, enough)))
+    if book_quote < ladder.low_quote:
+        return explain.no_depth(rules, walk_book(book, mid, ladder.amount(ladder.low)), slip)
+    outside = bool(outside_band(valuation.drift, valuation.bands)[index])
+    return Wish(
+        asset=asset,
+        side=side,
+        quote=ZERO,
+        drift=drift,
+        order=index,
+        mid=mid,
+        rules=rules,
+        book=book,
+        book_quote=book_quote,
+        fee_rate=snapshot.fees[asset].taker_fee_rate,
+        ladder=ladder,
+        strays=trigger not in PART_WAY or (trigger is Trigger.OUTSIDE_BAND and outside),
+        why=_why(targets, valuation, index, side, trigger, outside=outside),
+        leaves=asset in targets.leaving and trigger is not Trigger.CASH_FLOW,
+        collar=collar,
+        probes=asset in valuation.judged.unproven,
+    )
+
+
+def _why(targets: Targets, valuation: Valuation, index: int, side: Side, trigger: Trigger, *, outside: bool) -> Reason:
+    asset = targets.assets[index]
+    why = explain.why(valuation, index, asset, side, trigger, outside=outside)
+    if asset in targets.leaving:
+        why = explain.leaves(asset)
+    return explain.probes(why) if asset in valuation.judged.unproven else why
 
 
 def _may_move(

@@ -141,7 +141,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _m("a plan on a portfolio of which most is in doubt", "core/judge.py",
        "    if share > DOUBTFUL_SHARE_MAX:\n", "    if False:\n", T_GUARDS),
     _m("a price never seen before gets a whole order", "core/wishes.py",
-       "            probes=asset in valuation.judged.unproven,\n", "", T_GUARDS),
+       "        probes=asset in valuation.judged.unproven,\n", "", T_GUARDS),
     _m("one look is enough to believe a price", "core/trust.py",
        "        return replace(self, fresh=mid)\n", "        return replace(self, price=mid, at=at)\n", T_GUARDS),
     _m("no triangle over BTC", "core/guards.py",
