@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -93,3 +94,17 @@ def filled(seen: Snapshot, plan: Plan) -> Snapshot:
 def with_free(seen: Snapshot, free: dict[str, Decimal]) -> Snapshot:
     balances = {asset: Balance(asset, free[asset], held.locked) for asset, held in seen.balances.items()}
     return replace(seen, balances=balances)
+
+
+def random_account(rng: random.Random, weights: Mapping[str, Decimal]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """Return a price of each coin and holdings of each asset, from 100 to a million in all, of sizes far apart."""
+    prices = {
+        coin: (d(rng.randint(1, 10**6)) / 10 ** rng.randint(0, 6)).normalize() for coin in weights if coin != "USDT"
+    }
+    nav = d(10 ** rng.randint(2, 6))
+    shares = [rng.random() ** 2 for _ in weights]
+    holdings = {
+        asset: (nav * d(round(share / sum(shares), 6)) / prices.get(asset, ONE)).quantize(d("0.00000001"))
+        for asset, share in zip(weights, shares, strict=True)
+    }
+    return prices, holdings

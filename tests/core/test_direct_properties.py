@@ -17,6 +17,7 @@ from rebalancer.core.settled import after_legs
 from rebalancer.core.snapshot_json import read_snapshot, snapshot_document
 from rebalancer.core.targets import BandPolicy, Limits, OrderPolicy, Route, Targets
 from tests.core.builders import LOOSE, d, snapshot, targets, with_crosses
+from tests.core.owners import random_account
 
 SEEDS = range(500)
 COINS = ("BTC", "ETH", "SOL", "XRP", "LINK", "ADA", "DOGE")
@@ -31,13 +32,7 @@ def random_case(seed: int, *, limits: Limits = LOOSE) -> tuple[Snapshot, Targets
     total = sum(cuts) + 15
     percents = [(d(cut) * 100 / total).quantize(d("0.01")) for cut in cuts]
     weights = dict(zip(coins, percents, strict=True)) | {"USDT": 100 - sum(percents)}
-    prices = {coin: (d(rng.randint(1, 10**6)) / 10 ** rng.randint(0, 6)).normalize() for coin in coins}
-    nav = d(10 ** rng.randint(2, 6))
-    shares = [rng.random() ** 2 for _ in weights]
-    holdings = {
-        asset: (nav * d(round(share / sum(shares), 6)) / prices.get(asset, ONE)).quantize(d("0.00000001"))
-        for asset, share in zip(weights, shares, strict=True)
-    }
+    prices, holdings = random_account(rng, weights)
     rules = {
         coin: {
             "lot_size": min(ONE.scaleb(-rng.randint(0, 6)), ONE.scaleb(-1 - prices[coin].adjusted())),

@@ -10,7 +10,6 @@ import pytest
 from rebalancer.core.canonical import canonical
 from rebalancer.core.model import Balance, Side, Snapshot, Usage
 from rebalancer.core.money import ONE, ZERO, BaseAmount
-from rebalancer.core.plan import Plan
 from rebalancer.core.plan_json import PlanHeader, plan_document
 from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Trigger
@@ -18,6 +17,7 @@ from rebalancer.core.sizing import smallest_trade
 from rebalancer.core.snapshot_json import read_snapshot, snapshot_document
 from rebalancer.core.targets import BandPolicy, BandRule, Limits, Targets
 from tests.core.builders import LOOSE, d, snapshot, targets
+from tests.core.owners import filled, random_account
 
 SEEDS = range(400)
 COINS = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF", "GGG", "HHH")
@@ -61,13 +61,7 @@ def random_case(seed: int, *, limits: Limits = LOOSE) -> tuple[Snapshot, Targets
     total = sum(cuts) + cash
     percents = [(d(cut) * 100 / total).quantize(d("0.01")) for cut in cuts]
     weights = dict(zip(coins, percents, strict=True)) | {"USDT": 100 - sum(percents)}
-    prices = {coin: (d(rng.randint(1, 10**6)) / 10 ** rng.randint(0, 6)).normalize() for coin in coins}
-    nav = d(10 ** rng.randint(2, 6))
-    shares = [rng.random() ** 2 for _ in weights]
-    holdings = {
-        asset: (nav * d(round(share / sum(shares), 6)) / prices.get(asset, ONE)).quantize(d("0.00000001"))
-        for asset, share in zip(weights, shares, strict=True)
-    }
+    prices, holdings = random_account(rng, weights)
     rules = {
         coin: {
             "lot_size": ONE.scaleb(-rng.randint(0, 6)),
@@ -85,21 +79,6 @@ def random_case(seed: int, *, limits: Limits = LOOSE) -> tuple[Snapshot, Targets
     made = targets(weights, bands=replace(bands, k=k), limits=limits)
     fee = rng.choice(["0", "0.001", "0.002"])
     return snapshot(holdings, prices, rule_changes=rules, fee=fee, level_quote=10**7), made
-
-
-def filled(seen: Snapshot, plan: Plan) -> Snapshot:
-    """Return the snapshot after every leg filled at the decision mid, fees charged in the coin received."""
-    free = {asset: held.free for asset, held in seen.balances.items()}
-    for leg in plan.legs:
-        fee = ONE - seen.fees[leg.asset].taker_fee_rate
-        if isinstance(leg.size, BaseAmount):
-            free[leg.asset] -= leg.size.value
-            free[seen.quote] += leg.size.value * leg.mid * fee
-        else:
-            free[seen.quote] -= leg.size.value
-            free[leg.asset] += leg.size.value / leg.mid * fee
-    balances = {asset: Balance(asset, free[asset], held.locked) for asset, held in seen.balances.items()}
-    return replace(seen, balances=balances)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
