@@ -140,7 +140,8 @@ def test_what_the_page_asks_for_is_done_in_its_hurried_time(tmp_path: Path) -> N
 
 
 def test_weights_staged_on_the_page_are_confirmed_and_traded_in_the_owners_place(tmp_path: Path) -> None:
-    with demo(tmp_path) as process:
+    # At a pace that leaves the page its part of the processor: as fast as it can, the service takes all of one.
+    with demo(tmp_path, "--days-a-minute", "60") as process:
         link = read_until(process, r"http://127\.0\.0\.1:(\d+)/login#token=(\S+)")
         port = int(link[1])
         cookie = logged_in(port, link[2])
