@@ -74,6 +74,8 @@ def _on_plan(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         state.traded = {}
         if payload["trigger"] != Trigger.CASH_FLOW:
             state.flows = {}  # whatever else acted, or nothing to do, has served them
+    if payload["validated"] and not state.served_weights_digest:
+        state.served_weights_digest = payload["weights_digest"]  # nothing was wanted before: these are no change
     serves = payload["weights_digest"] if payload["validated"] and payload["complete"] else ""
     if payload["legs"]:
         state.open_plan, state.open_plan_digest = row.run_id, serves

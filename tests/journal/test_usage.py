@@ -37,6 +37,14 @@ def test_targets_count_as_changed_until_a_whole_live_plan_served_them() -> None:
         assert (changed("old"), changed("new")) == (True, False)
 
 
+def test_weights_that_change_before_a_plan_was_ever_carried_out_whole_are_a_change_too() -> None:
+    """Seen in the demo: the first plan was cut by its limits, other weights came, and nobody was asked."""
+    with new_journal() as journal:
+        changed = partial(_changed, journal)
+        journal.append(planned(digest="first", complete=False), records.plan_closed(RUN, "closed", whole=True))
+        assert (changed("first"), changed("second")) == (False, True)
+
+
 def test_a_plan_that_ended_early_has_not_served_the_change_of_targets_that_it_was_made_for() -> None:
     """A crash before the first leg must not leave the account inside its old bands for ever."""
     early, whole = (records.plan_closed(RUN, "closed", whole=whole) for whole in (False, True))
