@@ -24,10 +24,10 @@ from rebalancer.core.targets import Limits
 from rebalancer.core.trust import CoinState
 from tests.core.builders import NOW, snapshot, targets
 
-COIN, HOURS, FEE = "XRP", 72, Decimal("0.002")
+COIN, STABLE, HOURS, FEE = "XRP", "DAI", 72, Decimal("0.002")
 PRICES = {"BTC": 80_000, "ETH": 2500, "SOL": 100, COIN: 1, "LINK": 10}
 WEIGHTS = {"BTC": 25, "ETH": 20, "SOL": 20, COIN: 10, "LINK": 5, "USDT": 20}
-WANTED = targets(WEIGHTS, limits=Limits(max_notional_per_day=Decimal(5000), max_order_notional=Decimal(1000)))
+LIMITS = Limits(max_notional_per_day=Decimal(5000), max_order_notional=Decimal(1000))
 START = {asset: Decimal(weight) * 100 / PRICES.get(asset, 1) for asset, weight in WEIGHTS.items()}
 Said = Callable[[Snapshot], Snapshot]
 
@@ -39,6 +39,7 @@ class Hour:
     true: Decimal
     said: Said = lambda seen: seen
     held_times: Decimal = Decimal(1)  # a redenomination multiplies what everybody holds
+    peg: Decimal | None = None  # what one stable coin costs in the cash
 
 
 @dataclass(frozen=True)
@@ -53,29 +54,32 @@ class Outcome:
 
 def tell(hours: Callable[[int], Hour]) -> Outcome:
     """Live through a story; the first looks are calm, and the coin's owner is away."""
-    held, alone = dict(START), dict(START)
+    coin = STABLE if hours in DEPEGS else COIN
+    wanted = targets({coin if a == COIN else a: w for a, w in WEIGHTS.items()}, limits=LIMITS)
+    held = {coin if a == COIN else a: amount for a, amount in START.items()}
+    alone = dict(held)
     usage, states, sent = Usage(has_traded=True), ["normal"], []  # type: ignore[var-annotated]
     orders = refused = 0
     for number in range(-2, HOURS):
         at = NOW + timedelta(hours=number)
         hour = hours(number) if number >= 0 else Hour(Decimal(1))
         for account in (held, alone):
-            account[COIN] *= hour.held_times
-        seen = hour.said(look(held, hour.true, _day_ago(hours, number), at))
-        plan = make_plan(seen, WANTED, usage, live=True)
-        state = plan.trust[COIN].state.value
+            account[coin] *= hour.held_times
+        seen = replace(hour.said(look(held, coin, hour.true, _day_ago(hours, number), at)), peg=hour.peg)
+        plan = make_plan(seen, wanted, usage, live=True)
+        state = plan.trust[coin].state.value
         states += [state] if state != states[-1] else []
         refused += bool(plan.denials)
         for leg in plan.legs:
-            orders += COIN in (leg.spent, leg.received)
-            price = hour.true if leg.asset == COIN else Decimal(PRICES[leg.asset])
+            orders += coin in (leg.spent, leg.received)
+            price = hour.true if leg.asset == coin else Decimal(PRICES[leg.asset])
             amount = leg.size.value if leg.side is Side.SELL else leg.size.value / price
             sign = 1 if leg.side is Side.BUY else -1
             held[leg.asset] += sign * amount * (1 - FEE if sign > 0 else 1)
             held["USDT"] -= sign * amount * price * (1 if sign > 0 else 1 - FEE)
             sent.append((at, leg.side, leg.notional_quote, leg.asset))
         usage = _usage(plan, usage, [each for each in sent if each[0] > at - timedelta(hours=24)])
-    prices = {**PRICES, COIN: hours(HOURS - 1).true, "USDT": 1}
+    prices = {**PRICES, coin: hours(HOURS - 1).true, "USDT": 1}
     worth = [sum(account[asset] * prices[asset] for asset in account) for account in (alone, held)]
     loss = (Decimal(worth[0]) - Decimal(worth[1])) / 100
     return Outcome(loss.quantize(Decimal("0.01")), orders, tuple(states), refused)
@@ -93,14 +97,15 @@ def _usage(plan: Plan, before: Usage, sent: list[tuple[datetime, Side, Decimal, 
                  has_traded=True, trades=trades)  # fmt: skip
 
 
-def look(held: Mapping[str, Decimal], price: Decimal, day_ago: Decimal, at: datetime) -> Snapshot:
+def look(held: Mapping[str, Decimal], coin: str, price: Decimal, day_ago: Decimal, at: datetime) -> Snapshot:
     """Return a truthful look at an account."""
-    seen = snapshot(held, {**PRICES, COIN: price}, level_quote=100_000)
+    prices = {**{a: p for a, p in PRICES.items() if a in held}, coin: price}
+    seen = snapshot(held, prices, level_quote=100_000)
     seen = replace(seen, taken_at=at, books={coin: replace(book, quoted_at=at) for coin, book in seen.books.items()})
     tick = price / 100_000
-    rules = replace(seen.rules[COIN], tick_size=tick, lot_size=Decimal("0.0001"))
-    ticker = replace(seen.tickers[COIN], open_24h=day_ago)
-    return replace(seen, rules={**seen.rules, COIN: rules}, tickers={**seen.tickers, COIN: ticker})
+    rules = replace(seen.rules[coin], tick_size=tick, lot_size=Decimal("0.0001"))
+    ticker = replace(seen.tickers[coin], open_24h=day_ago)
+    return replace(seen, rules={**seen.rules, coin: rules}, tickers={**seen.tickers, coin: ticker})
 
 
 def _book(seen: Snapshot, change: Callable[[Book], Book]) -> Snapshot:
@@ -158,6 +163,17 @@ def _redenominated(hour: int) -> Hour:
     return Hour(Decimal(1000) if hour >= 5 else Decimal(1), held_times=Decimal("0.001") if hour == 8 else Decimal(1))
 
 
+def _depegged(hour: int) -> Hour:
+    """A stable coin among the targets falls to 0.88 and half-way back within two days."""
+    return Hour(Decimal(1) if hour < 5 else Decimal("0.88") if hour < 40 else Decimal("0.94"))
+
+
+def _cash_depegged(hour: int) -> Hour:
+    """The cash itself is doubted: another stable coin is dear in it, and one of the two must be wrong."""
+    return Hour(Decimal(1), peg=Decimal("1.06") if 5 <= hour < 30 else Decimal(1))
+
+
+DEPEGS = (_depegged,)
 STORIES: Mapping[str, Callable[[int], Hour]] = {
     "zero price": lying(_without_last),
     "prices ten times too high": lying(_times(10)),
@@ -166,6 +182,8 @@ STORIES: Mapping[str, Callable[[int], Hour]] = {
     "a book without bids": lying(lambda seen: _book(seen, lambda each: replace(each, bids=()))),
     "delisted for good": lying(_unlisted, last=HOURS),
     "redenominated, 1000 to 1": _redenominated,
+    "a stable coin among the targets off its peg": _depegged,
+    "the cash off its peg": _cash_depegged,
     **{f"falls to a thousandth in {hours} h": collapse(hours) for hours in (1, 2, 4, 8, 12, 16, 20, 24)},
     **{f"falls to half in {hours} h and stays": collapse(hours, Decimal("0.5")) for hours in (1, 6, 24)},
 }
