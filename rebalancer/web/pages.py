@@ -197,8 +197,7 @@ class Pages:
             line = next((each for each in (plan or {"assets": []})["assets"] if each["asset"] == asset), None)
             if line is None:
                 return None
-            orders = [(run, order) for run in recent_runs(journal, 200) for order in run.orders
-                      if order["symbol"].upper().startswith(asset) or order["quote"] == asset]  # fmt: skip
+            orders = reading.orders_of(journal, asset)
             quote = self._state_of(journal)["quote"]
             return self._filled(
                 "coin", asset=asset, line=line, chart=reading.weight_chart(books, asset), orders=orders, quote=quote

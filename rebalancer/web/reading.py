@@ -23,6 +23,7 @@ from rebalancer.web.charts import Chart, chart
 
 POINTS_MAX = 300
 RUNS_A_PAGE = 50
+ORDERS_READ = 500
 RUNS_FOR_MODE = 20
 SCHEDULED = "cron"  # the id of the service's own schedule
 SHOWN_ROWS = {Kind.INTENT, Kind.SENDING, Kind.OUTCOME, Kind.EVIDENCE, Kind.ACK, Kind.HALT, Kind.EXTERNAL_FLOW}
@@ -95,6 +96,24 @@ def one_run(journal: Journal, run_id: str) -> tuple[RunView, dict[str, Any] | No
         return None
     plan = next((json.loads(row.payload_text)["plan"] for row in rows if row.kind is Kind.PLAN), None)
     return run_view(journal, started), plan, [_evidence(row) for row in rows if row.kind in SHOWN_ROWS]
+
+
+def orders_of(journal: Journal, asset: str) -> list[tuple[RunView, dict[str, Any]]]:
+    """Return a coin's last orders with their runs, newest first, however long ago the coin was traded.
+
+    Looked for among the last orders of all coins. Of the cash, which every order moves, those of few runs are enough.
+    """
+    made = journal.newest(Kind.INTENT, ORDERS_READ)
+    keys = [(row.run_id, row.intent_seq) for row in made if asset in _moved_by(json.loads(row.payload_text))]
+    names = list(dict.fromkeys(run_id for run_id, _ in keys))[:RUNS_A_PAGE]
+    begun = (next(iter(journal.rows(run_id=name, kinds=(Kind.RUN,))), None) for name in names)
+    views = [run_view(journal, row) for row in begun if row is not None]
+    return [(view, each) for view in views for each in view.orders if (view.run_id, each["intent_seq"]) in keys]
+
+
+def _moved_by(intent: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the coins that an order moves; rows of before there were direct pairs do not name the second."""
+    return tuple(str(intent[name]) for name in ("asset", "quote") if name in intent)
 
 
 def _evidence(row: Row) -> Evidence:
