@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import tempfile
 from collections.abc import Callable
@@ -92,11 +93,17 @@ def _stage(visit: Visit, home: Home) -> None:
 
 
 def _confirm_and_trade(home: Home, url: str) -> str:
-    """Confirm in the terminal and run a cycle; return its id."""
+    """Confirm in the terminal, give the leave that so large a change asks for, and run a cycle; return its id."""
     environ, before = home.environment(url), home.targets.read_text()
     confirmed = rebalancer(environ, "targets", "confirm", "--yes")
     assert confirmed.returncode == 0, confirmed.stderr
     assert "BTC = 25" in home.targets.read_text() and home.targets.read_text() != before
+    asked = document(rebalancer(environ, "run", "--live", "--json"))
+    (question,) = asked["plan"]["denials"]
+    typed = re.search(r"`rebalancer (ack \S+ --up-to \S+)`", question["text"])
+    assert question["code"] == "ack_needed" and typed, question
+    allowed = rebalancer(environ, *typed[1].split(), "--yes")
+    assert allowed.returncode == 0, allowed.stderr
     ended = document(rebalancer(environ, "run", "--live", "--json"))
     assert any(order["side"] == "sell" and order["symbol"] == "btcusdt" for order in ended["orders"]), ended
     return str(ended["cycle_id"])
