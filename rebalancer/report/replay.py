@@ -43,7 +43,8 @@ def _of_parts(recorded: Mapping[str, Any], again: Mapping[str, Any], place: str,
 def _named(items: Sequence[Any]) -> dict[str, Any]:
     """Return a list's items by what they are about, or by their place where two are about the same."""
     names = [
-        next((item[name] for name in NAMES if name in item), "") if isinstance(item, Mapping) else "" for item in items
+        next((item[name] for name in NAMES if isinstance(item.get(name), str)), "") if isinstance(item, Mapping) else ""
+        for item in items
     ]
     if "" in names or len(set(names)) < len(names):
         names = [str(number) for number in range(1, len(items) + 1)]

@@ -23,6 +23,7 @@ SHELLS = {
     "zsh": (["zsh", "-f", "-i"], "autoload -U compinit && compinit -D -u; source {script}"),
 }
 READY, DONE = "shell-is-ready", "command-is-done"
+QUIET_S = 1.0
 
 
 def with_program(folder: Path) -> dict[str, str]:
@@ -48,6 +49,7 @@ def screen_after(shell: str, script: Path, keys: str, folder: Path) -> str:
             half, rest = READY[:5], READY[5:]
             os.write(ours, f"{take.format(script=script)}; printf '%s%s\\n' {half} {rest}\n".encode())
             _read_until(ours, READY)
+            _read_until_quiet(ours)  # the prompt: what is typed before it is the terminal's, and Tab does nothing there
             os.write(ours, keys.encode())
             return _read_until(ours, DONE)
         finally:
@@ -62,6 +64,11 @@ def _read_until(handle: int, words: str) -> str:
         assert ready, f"{words!r} never came: {screen!r}"
         screen += os.read(handle, 65536).decode(errors="replace")
     return screen
+
+
+def _read_until_quiet(handle: int) -> None:
+    while select.select([handle], [], [], QUIET_S)[0]:
+        os.read(handle, 65536)
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -73,3 +73,8 @@ def test_another_order_of_the_same_legs_is_a_difference() -> None:
     turned = changed(("legs",), PLAN["legs"][::-1])
     (told,) = differences(PLAN, turned)
     assert told.place == "plan.legs" and told.recorded.startswith("in the order btcusdt")
+
+
+def test_items_whose_name_is_no_text_are_told_by_their_place() -> None:
+    (found,) = differences([], [{"asset": []}])
+    assert "1" in found.place
