@@ -29,6 +29,7 @@ class _Line:
     kept: bool
 
     def document(self) -> dict[str, Any]:
+        """Return the change as JSON values."""
         before = self.change.before
         pairs = {} if before is None else weight_changes(before.weights, self.change.after.weights)
         changed = {asset: {"from": old, "to": new} for asset, (old, new) in pairs.items()}
