@@ -24,7 +24,12 @@ def write_durably(path: Path, content: bytes, mode: int, *, owner: tuple[int, in
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make what was put into a folder, or taken out of it, survive the loss of power."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

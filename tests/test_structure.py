@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "rebalancer.seams",
         "rebalancer.journal",
         "rebalancer.venues.base",
+        "rebalancer.durable",
     ),
     "rebalancer.backtest": ("rebalancer.backtest", "rebalancer.core", "rebalancer.errors"),
     "rebalancer.report": (

@@ -12,7 +12,7 @@ from rebalancer.core.targets import Targets
 from rebalancer.errors import JournalError, RebalancerError
 from rebalancer.service.cycle import run_cycle
 from rebalancer.service.pause import PauseSwitch
-from rebalancer.service.requests import Ask, Request, take
+from rebalancer.service.requests import FOLDER, Ask, Request, take
 from rebalancer.settings import Paths
 from rebalancer.targets.staging import stage
 
@@ -21,7 +21,7 @@ ASKED_ID = "asked"
 
 def obey(paths: Paths, house: House, targets: Callable[[], Targets], log: Any) -> None:
     """Take and carry out what was asked for. None of it can trade, lift a pause or raise a limit."""
-    for request in take(paths.state, house.shell.clock.now()):
+    for request in _asked(paths, house, log):
         log.info("asked", ask=request.ask.value, asked_at=request.asked_at.isoformat())
         try:
             _carry_out(request, paths, house, targets)
@@ -29,6 +29,15 @@ def obey(paths: Paths, house: House, targets: Callable[[], Targets], log: Any) -
             raise
         except (RebalancerError, OSError) as exc:
             log.warning("not_done", ask=request.ask.value, text=str(exc))
+
+
+def _asked(paths: Paths, house: House, log: Any) -> list[Request]:
+    """Return what was asked for; a folder that cannot be read or emptied is no reason to end."""
+    try:
+        return take(paths.state, house.shell.clock.now())
+    except OSError as exc:
+        log.warning("not_done", text=f"{paths.state / FOLDER}: {exc.strerror}; what the page asks for is not done")
+        return []
 
 
 def _carry_out(request: Request, paths: Paths, house: House, targets: Callable[[], Targets]) -> None:

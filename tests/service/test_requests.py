@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.service.requests import BYTES_MAX, FOLDER, LIFE, WAITING_MAX, Ask, Request, RequestRefused, leave, take
+from rebalancer.service.box import BYTES_MAX, WAITING_MAX
+from rebalancer.service.requests import FOLDER, LIFE, Ask, Request, RequestRefused, leave, take
 from tests.core.builders import NOW
 
 
@@ -44,6 +45,9 @@ def test_without_a_folder_nothing_was_asked(tmp_path: Path) -> None:
         json.dumps({"ask": "pause", "asked_at": "yesterday", "facts": {}}).encode(),
         json.dumps({"ask": "pause", "asked_at": NOW.isoformat(), "facts": []}).encode(),
         json.dumps({"ask": "pause", "facts": {}}).encode(),
+        json.dumps({"ask": "pause", "asked_at": "0001-01-01T00:00:00+23:00", "facts": {}}).encode(),
+        json.dumps({"ask": "pause", "asked_at": NOW.isoformat(), "facts": {"reason": "\ud800"}}).encode(),
+        b'{"ask":' + b"[" * (BYTES_MAX - 10),
     ],
 )  # fmt: skip
 def test_what_is_no_request_is_used_up_and_does_nothing(tmp_path: Path, content: bytes) -> None:
@@ -63,6 +67,13 @@ def test_a_link_a_pipe_and_a_strange_name_are_not_followed(tmp_path: Path) -> No
     (folder / "other.json").write_text(secret.read_text())
     assert take(tmp_path, NOW) == []
     assert secret.exists() and list(folder.iterdir()) == []
+
+
+def test_a_folder_of_that_name_is_put_aside_and_met_once(tmp_path: Path) -> None:
+    folder = leave(tmp_path, asked()).parent
+    (folder / f"{'a' * 32}.json").mkdir()
+    assert take(tmp_path, NOW) == [asked()] and take(tmp_path, NOW) == []
+    assert [path.name for path in folder.iterdir()] == [f"{'a' * 32}.json.refused"]
 
 
 def test_too_many_or_too_large_are_refused(tmp_path: Path) -> None:
