@@ -13,7 +13,7 @@ from rebalancer.cli.context import load_settings
 from rebalancer.cli.terminal import heading, lines_of
 from rebalancer.core.money import parse_decimal, plain
 from rebalancer.core.orders import Event, IntentState
-from rebalancer.core.trust import CoinState
+from rebalancer.core.trust import CoinState, CoinTrust
 from rebalancer.errors import ConfigError
 from rebalancer.journal import records
 from rebalancer.journal.state import IntentRecord
@@ -73,7 +73,7 @@ def command(
     reason: str,
     yes: bool,
 ) -> None:
-    """Answer WHAT: the number of a halt, a frozen coin, RUN/NUMBER of a quarantined order, or a run whose plan asks.
+    """Answer WHAT: the number of a halt, a coin, RUN/NUMBER of a quarantined order, or a run whose plan asks.
 
     `status` shows the first three. An order that was filled, wholly or in part, needs --quantity and --quote, as the
     exchange's order page shows them; a plan needs --up-to.
@@ -112,6 +112,9 @@ def _answer_halt(journal: Journal, number: int, who: str, *, yes: bool) -> None:
 def _answer_coin(journal: Journal, asset: str, who: str, *, yes: bool) -> None:
     """Let a frozen coin trade again; ConfigError when it is not frozen."""
     coin = journal.state.coins[asset]
+    if coin.lacks_row:
+        _answer_rowless(journal, asset, coin, who, yes=yes)
+        return
     if coin.state is not CoinState.FROZEN:
         frozen = [each for each, known in journal.state.coins.items() if known.state is CoinState.FROZEN]
         raise ConfigError(f"{asset} is not frozen; frozen: {', '.join(frozen) or 'none'}")
@@ -121,6 +124,21 @@ def _answer_coin(journal: Journal, asset: str, who: str, *, yes: bool) -> None:
         click.confirm("Have you looked into it, and may the coin trade again at the price it has now?", abort=True)
     journal.append(records.ack_coin(asset, who))
     click.echo("Acknowledged; the next cycle looks at it afresh, and its first order is the smallest one.")
+
+
+def _answer_rowless(journal: Journal, asset: str, coin: CoinTrust, who: str, *, yes: bool) -> None:
+    """Let a coin without a balance row count as not held; ConfigError when it was held before."""
+    if asset in journal.state.ever_held:
+        raise ConfigError(
+            f"{asset} was held before and has no balance row now: no word can say how much of it there is; "
+            "look at HTX, and take it out of the targets if it is gone"
+        )
+    text = f"The exchange lists no balance of {asset} since {coin.rowless_since:%Y-%m-%d %H:%M} UTC, not even of zero."
+    click.echo("\n".join(lines_of(text)))
+    if not yes:
+        click.confirm(f"Have you seen on the exchange's own page that you hold no {asset}?", abort=True)
+    journal.append(records.ack_coin(asset, who))
+    click.echo(f"Acknowledged; {asset} counts as not held until it has a row, and its first order is the smallest one.")
 
 
 def _waiting(journal: Journal, what: str) -> IntentRecord:

@@ -16,8 +16,12 @@ from rebalancer.service.pause import PauseSwitch
 
 if TYPE_CHECKING:
     from rebalancer.core.ledger import Books
+    from rebalancer.core.trust import CoinTrust
     from rebalancer.journal.store import Journal
     from rebalancer.settings import Settings
+
+
+ROWLESS = "no_balance_row"
 
 
 @click.command(epilog="\b\nExamples:\n  rebalancer status\n  rebalancer status --json")
@@ -78,10 +82,7 @@ def status_document(settings: Settings, journal: Journal, clock: SystemClock) ->
             for halt in state.halts.values()
         ],
         "coins": [
-            {"asset": asset, "state": coin.state.value, "since": moment_text(coin.since), "text": coin.why,
-             "price": None if coin.price is None else plain(coin.price)}
-            for asset, coin in state.coins.items()
-            if coin.since is not None
+            _coin(asset, coin) for asset, coin in state.coins.items() if coin.in_doubt
         ],
         "unresolved": [
             {"id": f"{r.run_id}/{r.intent_seq}", "symbol": r.symbol, "side": r.side.value, "state": r.state.value,
@@ -100,6 +101,17 @@ def status_document(settings: Settings, journal: Journal, clock: SystemClock) ->
             "turnover_quote": plain(usage.turnover_quote),
         },
     }  # fmt: skip
+
+
+def _coin(asset: str, coin: CoinTrust) -> dict[str, Any]:
+    from rebalancer.report.words import in_doubt_text  # noqa: PLC0415
+
+    price = None if coin.price is None else plain(coin.price)
+    state, since, text = coin.state.value, coin.since, coin.why
+    if coin.lacks_row:  # which stops the whole plan, so it is said first
+        state, since, text = ROWLESS, coin.rowless_since, in_doubt_text(asset, coin)
+    assert since is not None, asset
+    return {"asset": asset, "state": state, "since": moment_text(since), "text": text, "price": price}
 
 
 def _text(document: dict[str, Any], books: Books | None, *, has_key: bool) -> str:
@@ -138,6 +150,9 @@ def _open_questions(document: dict[str, Any]) -> list[str]:
     for halt in document["halts"]:
         lines.append(f"HALTED since {halt['since'][:16]}: {halt['text']}; then `rebalancer ack {halt['id']}`")
     for coin in document["coins"]:
+        if coin["state"] == ROWLESS:
+            lines.append(f"NO ROW since {coin['since'][:16]}: {coin['text']}")
+            continue
         frozen = coin["state"] == "frozen"
         answer = f"look into it, then `rebalancer ack {coin['asset']}`" if frozen else "by itself when its price passes"
         said = f"{coin['state'].upper()} since {coin['since'][:16]}: {coin['asset']} does not trade"

@@ -32,6 +32,11 @@ def percent(fraction: float) -> str:
     return f"{'0' if text == '-0' else text} %"
 
 
+def taken_as_zero(asset: str) -> str:
+    """Return what the owner is reminded of while a coin has no balance row."""
+    return f"{asset} has no balance row and counts as not held, as you said; bought and still without one, it stops"
+
+
 def why(valuation: Valuation, index: int, asset: str, side: Side, trigger: Trigger, *, outside: bool) -> Reason:
     """Return why a leg is wished."""
     weight, target = percent(valuation.weights[index]), percent(valuation.targets[index])

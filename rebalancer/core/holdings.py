@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rebalancer.core.model import Balance
+from rebalancer.core.model import Balance, Snapshot
 from rebalancer.core.money import ZERO
 from rebalancer.core.targets import Targets
 
@@ -17,6 +17,11 @@ def counted_here(targets: Targets, asset: str, total: Decimal) -> Decimal:
 def counted(targets: Targets, asset: str, total: Decimal) -> Decimal:
     """Return the amount that weights are made of: what counts here and what is held elsewhere."""
     return counted_here(targets, asset, total) + targets.external.get(asset, ZERO)
+
+
+def held_in(snapshot: Snapshot) -> frozenset[str]:
+    """Return the assets of which the account holds anything, targets or not."""
+    return frozenset(asset for asset, held in snapshot.balances.items() if held.total)
 
 
 def lacks_its_keep(targets: Targets, held: Balance) -> bool:

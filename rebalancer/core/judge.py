@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from rebalancer.core.absent import count_rows
 from rebalancer.core.guards import FREEZING, NOT_OF_PRICE, PEG_OFF_MAX, beyond, doubts_of
 from rebalancer.core.holdings import counted
-from rebalancer.core.model import Snapshot
+from rebalancer.core.model import Balance, Snapshot, Usage
 from rebalancer.core.money import HUNDRED, ONE, ZERO
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny
@@ -27,10 +28,12 @@ DOUBTFUL_SHARE_MAX = Decimal("0.30")  # of NAV
 class Judged:
     """One look at all target coins. A doubtful coin's price is the last that passed, and there is none before one did.
 
-    `trust` is what is remembered after this look; it names every coin but the quote coin, doubtful or not.
+    `trust` is what is remembered after this look; it names every coin but the quote coin, doubtful or not. `balances`
+    are what the plan is made on: they hold a zero row for each coin that the owner said is not held.
     """
 
     prices: Mapping[str, Decimal]
+    balances: Mapping[str, Balance]
     trust: Mapping[str, CoinTrust] = field(default_factory=dict)
     denials: tuple[Denial, ...] = ()
     unproven: frozenset[str] = frozenset()  # coins whose price was never seen to pass before
@@ -41,17 +44,17 @@ class Judged:
         return frozenset(asset for asset, coin in self.trust.items() if coin.state is not CoinState.NORMAL)
 
 
-def judge(snapshot: Snapshot, targets: Targets, coins: Mapping[str, CoinTrust]) -> Judged:
+def judge(snapshot: Snapshot, targets: Targets, usage: Usage) -> Judged:
     """Return the verdict on every target coin, given what is remembered of each; denials in the file's order."""
     prices, trust, denials = {targets.quote: ONE}, {}, []
+    rows = count_rows(snapshot, targets, usage)
     doubts: dict[str, list[Denial]] = {}
     for asset in targets.assets:
-        if asset not in snapshot.balances:
-            text = f"the exchange's answer has no balance row for {asset}; absent is not zero"
-            denials.append(Denial(Deny.BALANCE_MISSING, text, asset))
+        denials += [denial for denial in rows.denials if denial.asset == asset]
         if asset == targets.quote:
             continue
-        known, doubts[asset] = coins.get(asset, UNKNOWN), list(doubts_of(snapshot, asset, coins.get(asset, UNKNOWN)))
+        known = usage.coins.get(asset, UNKNOWN).listed(snapshot.taken_at, has_row=asset in snapshot.balances)
+        doubts[asset] = list(doubts_of(snapshot, asset, known))
         passes = all(doubt.code in NOT_OF_PRICE for doubt in doubts[asset])
         trust[asset] = _remembered(snapshot, asset, known, doubts[asset], passes=passes)
         price = _mid(snapshot, asset) if passes else known.price
@@ -64,12 +67,12 @@ def judge(snapshot: Snapshot, targets: Targets, coins: Mapping[str, CoinTrust]) 
             text = f"{asset} is a leveraged token; these are never traded"
             denials.append(Denial(Deny.LEVERAGED_TOKEN, text, asset))
     if not denials:
-        denials += _too_many(snapshot, targets, prices, trust, doubts)
+        denials += _too_many(rows.balances, targets, prices, trust, doubts)
     if snapshot.peg is not None:
         what = f"{targets.quote} against a second stable coin is off and"
         denials += beyond(Deny.QUOTE_DEPEGGED, targets.quote, what, abs(snapshot.peg - 1), PEG_OFF_MAX)
     unproven = frozenset(asset for asset, coin in trust.items() if not coin.is_proven)
-    return Judged(prices, trust, tuple(denials), unproven)
+    return Judged(prices, rows.balances, trust, tuple(denials), unproven)
 
 
 def _mid(snapshot: Snapshot, asset: str) -> Decimal | None:
@@ -95,7 +98,7 @@ def _remembered(snapshot: Snapshot, asset: str, known: CoinTrust, doubts: list[D
 
 
 def _too_many(
-    snapshot: Snapshot,
+    balances: Mapping[str, Balance],
     targets: Targets,
     prices: Mapping[str, Decimal],
     trust: Mapping[str, CoinTrust],
@@ -105,7 +108,7 @@ def _too_many(
     doubtful = [asset for asset in trust if trust[asset].state is not CoinState.NORMAL]
     if not doubtful:
         return []
-    worth = {a: counted(targets, a, snapshot.balances[a].total) * prices[a] for a in targets.assets}
+    worth = {a: counted(targets, a, balances[a].total) * prices[a] for a in targets.assets}
     share = sum((worth[asset] for asset in doubtful), ZERO) / (sum(worth.values(), ZERO) or ONE)
     number = f"{len(doubtful)} of {len(trust)} coins"
     counts = f"{number} ({', '.join(doubtful)}), {share * HUNDRED:.1f} % of the portfolio, cannot be trusted now"

@@ -197,8 +197,9 @@ class KeyInfo:
 class Snapshot:
     """Balances, quotes, rules and fees seen together: all of it, or there is no snapshot.
 
-    `balances` holds the target assets and every other asset with a non-zero total. `rules`, `books`, `tickers`
-    and `fees` are keyed by asset: the pair of that asset against `quote`. The quote asset itself is in `balances` only.
+    `balances` holds the target assets and every other asset that is held or was at the last look. `rules`, `books`,
+    `tickers` and `fees` are keyed by asset: the pair of that asset against `quote`. The quote asset itself is in
+    `balances` only.
     `crosses` are the pairs among the target coins by symbol, looked at only where direct routes are wanted.
     """
 
@@ -214,6 +215,8 @@ class Snapshot:
     crosses: Mapping[str, CrossPair] = field(default_factory=dict)
     hub_tickers: Mapping[str, Ticker] = field(default_factory=dict)  # of each coin's pair with BTC, where one is listed
     halted: frozenset[str] = frozenset()  # coins whose pair the exchange halted
+    # How many balances the exchange listed in all; None: nobody counted, or it listed others when asked again.
+    balance_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +338,14 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
+class RowsSeen:
+    """What a look listed: how many balances in all, None where that is not known, and the assets that were held."""
+
+    count: int | None = None
+    held: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What the last 24 hours already took of the daily limits, and what is known of the account's past."""
 
@@ -350,6 +361,8 @@ class Usage:
     trades: Mapping[str, Trade] = field(default_factory=dict)  # by asset, the last one
     flows: Mapping[str, Decimal] = field(default_factory=dict)  # by asset, what others moved and no plan served yet
     acked_quote: Decimal | None = None  # of turnover: left of what the owner allowed these targets; None: nothing asked
+    rows: RowsSeen = field(default_factory=RowsSeen)  # of the last look that passed, and our fills since
+    ever_held: frozenset[str] = frozenset()  # by any look or fill in the journal
 
     @property
     def notional_quote(self) -> Decimal:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from rebalancer.core.collar import terms_of
-from rebalancer.core.model import Side, Terms
+from rebalancer.core.model import RowsSeen, Side, Terms
 from rebalancer.core.money import EXACT, ZERO, BaseAmount, QuoteAmount
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
 from rebalancer.core.trust import CoinTrust
@@ -177,6 +177,12 @@ class Plan:
     warnings: tuple[Denial, ...] = ()
     needs_leave: bool = False
     trust: Mapping[str, CoinTrust] = field(default_factory=dict)  # what is remembered of each coin after this look
+    rows: RowsSeen = field(default_factory=RowsSeen)  # what this look listed
+
+    @property
+    def taken_as_zero(self) -> frozenset[str]:
+        """Return the coins without a balance row that the owner said are not held."""
+        return frozenset(a for a, coin in self.trust.items() if coin.rowless_since is not None and coin.excused)
 
     @property
     def saves_quote(self) -> Decimal:

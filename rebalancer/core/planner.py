@@ -13,12 +13,12 @@ from rebalancer.core.caps import denials_of, missing_live_limits, room_left
 from rebalancer.core.direct import Routed
 from rebalancer.core.drift import drift_of, frozen, weights_of
 from rebalancer.core.flows import moved_the_cash
-from rebalancer.core.holdings import lacks_its_keep
+from rebalancer.core.holdings import held_in, lacks_its_keep
 from rebalancer.core.judge import Judged, judge
 from rebalancer.core.leaving import is_gone, still_held
 from rebalancer.core.leg_order import legs_of, why_cut
 from rebalancer.core.legs import Cut, Outcome
-from rebalancer.core.model import Side, Snapshot, Usage
+from rebalancer.core.model import RowsSeen, Side, Snapshot, Usage
 from rebalancer.core.money import BPS, ONE, ZERO, from_float, to_float
 from rebalancer.core.plan import AssetLine, AssetState, Decision, Denial, Leg, Plan, SkipLine, Totals
 from rebalancer.core.reasons import Reason, Skip, Trigger
@@ -47,6 +47,8 @@ def make_plan(
     assert snapshot.quote == targets.quote, (snapshot.quote, targets.quote)
     wanted = targets.with_leaving(still_held(snapshot, targets))
     plan = _plan(snapshot, wanted, usage, forced=forced, live=live, name=name)
+    notes = plan.notes + tuple(explain.taken_as_zero(asset) for asset in sorted(plan.taken_as_zero))
+    plan = replace(plan, notes=notes, rows=RowsSeen(snapshot.balance_rows, held_in(snapshot)))
     return _with_gone(plan, snapshot, [asset for asset in targets.leaving if asset not in wanted.leaving])
 
 
@@ -59,7 +61,8 @@ def _plan(
     live: bool,
     name: str,
 ) -> Plan:
-    judged = judge(snapshot, targets, usage.coins)
+    judged = judge(snapshot, targets, usage)
+    snapshot = replace(snapshot, balances=judged.balances)
     if not live:  # whose plan costs nothing
         judged = replace(judged, unproven=frozenset())
     denials = judged.denials

@@ -15,6 +15,7 @@ from rebalancer.core.model import (
     FeeRate,
     Level,
     MarketRules,
+    RowsSeen,
     Side,
     Snapshot,
     Ticker,
@@ -46,10 +47,12 @@ def snapshot_document(snapshot: Snapshot, usage: Usage) -> dict[str, Any]:
             "crosses": {symbol: _cross(pair) for symbol, pair in snapshot.crosses.items()},
             "hub_tickers": {asset: _ticker(ticker) for asset, ticker in snapshot.hub_tickers.items()},
             "halted": snapshot.halted,
+            "balance_rows": snapshot.balance_rows,
             "usage": {field.name: getattr(usage, field.name) for field in fields(Usage)}
             | {
                 "trades": {asset: [trade.at, trade.side, trade.rest] for asset, trade in usage.trades.items()},
                 "coins": trust_document(usage.coins),
+                "rows": {"count": usage.rows.count, "held": usage.rows.held},
             },
         }
     )
@@ -89,6 +92,7 @@ def read_snapshot(document: Mapping[str, Any]) -> tuple[Snapshot, Usage]:
         crosses={symbol: _read_cross(row) for symbol, row in document.get("crosses", {}).items()},
         hub_tickers={asset: _read_ticker(row) for asset, row in document.get("hub_tickers", {}).items()},
         halted=frozenset(document.get("halted", ())),
+        balance_rows=document.get("balance_rows"),
     )
     # What rows of before the first release lack: nothing was asked, moved or rested then.
     row = {"trades": {}, "flows": {}, "acked_quote": None, "direct_quote": "0", "coins": {}} | document["usage"]
@@ -97,7 +101,10 @@ def read_snapshot(document: Mapping[str, Any]) -> tuple[Snapshot, Usage]:
     # Rows of before there were doubts about single coins hold the mids of a look of the same day.
     earlier = {a: CoinTrust(Decimal(mid), snapshot.taken_at) for a, mid in row.pop("mids", {}).items()}
     row["coins"] = earlier | read_trust(row["coins"])
-    row["amount_precision_symbols"] = frozenset(row["amount_precision_symbols"])
+    for name in ("amount_precision_symbols", "ever_held"):
+        row[name] = frozenset(row.get(name, ()))
+    seen = row.get("rows", {"count": None, "held": ()})
+    row["rows"] = RowsSeen(seen["count"], frozenset(seen["held"]))
     row["trades"] = {a: Trade(parse_moment(at), Side(side), rest) for a, (at, side, rest) in row["trades"].items()}
     row["flows"] = {asset: Decimal(moved) for asset, moved in row["flows"].items()}
     for name in ("nav_validated_quote", "acked_quote"):

@@ -34,7 +34,8 @@ class Spread:
 def spread_of(snapshot: Snapshot, targets: Targets, usage: Usage, looks_a_day: Decimal) -> Spread | None:
     """Return what a change to these targets takes in all; None where a price for it is missing."""
     wanted = targets.with_leaving(still_held(snapshot, targets))
-    valuation = value_of(snapshot, wanted, judge(snapshot, wanted, usage.coins))
+    judged = judge(snapshot, wanted, usage)
+    valuation = value_of(replace(snapshot, balances=judged.balances), wanted, judged)
     if valuation is None:
         return None
     needed, both = turnover_needed(wanted, valuation)

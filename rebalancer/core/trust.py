@@ -39,19 +39,42 @@ class CoinTrust:
     why: str = ""  # the doubt in words, unless it is normal
     fresh: Decimal | None = None  # passed every test at the last look, with nothing trusted to hold it against
     accepted: bool = False  # by the owner, or a fill gave the last price away: the next need not agree with it
+    rowless_since: datetime | None = None  # no look since then listed a balance of it, not even of nothing
+    excused: bool = False  # the owner said that a coin without a row is not held
 
     @property
     def is_proven(self) -> bool:
         """Whether a price of the coin is trusted that the next one can be held against."""
         return self.price is not None and not self.accepted
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether there is anything about the coin that the owner should hear of."""
+        return self.since is not None or self.lacks_row
+
+    @property
+    def lacks_row(self) -> bool:
+        """Whether no balance of the coin is listed, and the owner has not said that none is held."""
+        return self.rowless_since is not None and not self.excused
+
     def forgotten(self) -> CoinTrust:
         """Return the memory of a coin that is no target any more: its price, and no question that is open."""
-        return replace(self, state=CoinState.NORMAL, since=None, why="")
+        return replace(self, state=CoinState.NORMAL, since=None, why="", rowless_since=None, excused=False)
 
     def acked(self) -> CoinTrust:
-        """Return the memory after the owner's word: no longer frozen, and the price may be another from now on."""
-        return replace(self.forgotten(), accepted=True, fresh=None)
+        """Return the memory after the owner's word: no longer frozen, and the price may be another from now on.
+
+        A coin without a balance row counts as not held from now on, for as long as it has none.
+        """
+        rowless = self.rowless_since
+        made = replace(self.forgotten(), accepted=True, fresh=None)
+        return replace(made, rowless_since=rowless, excused=rowless is not None)
+
+    def listed(self, at: datetime, *, has_row: bool) -> CoinTrust:
+        """Return the memory after a look that listed a balance of the coin, or none."""
+        if has_row:
+            return replace(self, rowless_since=None, excused=False)
+        return replace(self, rowless_since=self.rowless_since or at)
 
     def passed(self, mid: Decimal, at: datetime) -> CoinTrust:
         """Return the memory after a look at which the mid passed every test."""
@@ -88,9 +111,9 @@ def _document(coin: CoinTrust) -> dict[str, Any]:
         made |= {"since": moment_text(coin.since), "why": coin.why}
     if coin.fresh is not None:
         made["fresh"] = plain(coin.fresh)
-    if coin.accepted:
-        made["accepted"] = True
-    return made
+    if coin.rowless_since is not None:
+        made["rowless_since"] = moment_text(coin.rowless_since)
+    return made | {name: True for name in ("accepted", "excused") if getattr(coin, name)}
 
 
 def read_trust(document: Mapping[str, Mapping[str, Any]]) -> dict[str, CoinTrust]:
@@ -106,5 +129,7 @@ def _read(row: Mapping[str, Any]) -> CoinTrust:
         since=parse_moment(row["since"]) if "since" in row else None,
         why=row.get("why", ""),
         accepted=row.get("accepted", False),
+        rowless_since=parse_moment(row["rowless_since"]) if "rowless_since" in row else None,
+        excused=row.get("excused", False),
         fresh=Decimal(row["fresh"]) if "fresh" in row else None,
     )

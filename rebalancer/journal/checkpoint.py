@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from rebalancer.core.canonical import canonical, parse_moment
 from rebalancer.core.ledger import Books, Trades
-from rebalancer.core.model import Side
+from rebalancer.core.model import RowsSeen, Side
 from rebalancer.core.orders import IntentState
 from rebalancer.core.targets import OrderType
 from rebalancer.core.trust import read_trust, trust_document
@@ -20,7 +20,7 @@ from rebalancer.journal.state import Approval, Halt, IntentRecord, JournalState,
 
 # Goes up with every change of what the state holds or of how the rows fold into it: a checkpoint of another format is
 # passed over, at the price of a fold from further back, and is not compared.
-FORMAT = 5
+FORMAT = 6
 Reader = Callable[[Any], Any]
 T = TypeVar("T")
 
@@ -37,6 +37,7 @@ def state_document(state: JournalState) -> dict[str, Any]:
         "books": None if state.books is None else asdict(state.books),
         "since_books": asdict(state.since_books),
         "coins": trust_document(state.coins),
+        "rows": asdict(state.rows),
         "approval": None if state.approval is None else asdict(state.approval),
     }
 
@@ -145,6 +146,8 @@ _STATE: Mapping[str, Reader] = {
     "nav_validated_quote": _optional(Decimal),
     "mids": _amounts,
     "coins": read_trust,
+    "rows": lambda document: _read(RowsSeen, document, {"held": frozenset}),
+    "ever_held": frozenset,
     "totals": _amounts,
     "traded": _amounts,
     "books": _optional(read_books),

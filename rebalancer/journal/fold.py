@@ -9,7 +9,7 @@ from typing import Any
 
 from rebalancer.core.canonical import parse_moment
 from rebalancer.core.ledger import Trades
-from rebalancer.core.model import Side
+from rebalancer.core.model import RowsSeen, Side
 from rebalancer.core.money import ONE, ZERO
 from rebalancer.core.orders import Event, IntentState, move
 from rebalancer.core.reasons import Trigger
@@ -65,6 +65,7 @@ def _on_plan(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     if payload["validated"] and payload["nav_quote"] is not None:
         state.nav_validated_quote = Decimal(payload.get("nav_here_quote", payload["nav_quote"]))
         state.mids = {asset: Decimal(mid) for asset, mid in payload["mids"].items()}
+    _list_rows(state, payload)
     coins = _coins(row, payload)
     state.coins = {asset: coin.forgotten() for asset, coin in state.coins.items()} | coins if coins else state.coins
     if payload["mode"] != "live":
@@ -81,6 +82,16 @@ def _on_plan(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         state.open_plan, state.open_plan_digest = row.run_id, serves
     elif serves:
         _served(state, serves)
+
+
+def _list_rows(state: JournalState, payload: dict[str, Any]) -> None:
+    """Remember what a look listed; rows of before say what was held of the targets alone."""
+    known = {"count": None, "held": [asset for asset, held in payload["totals"].items() if Decimal(held)]}
+    seen = payload.get("rows", known)
+    held = frozenset(seen["held"])
+    state.ever_held |= held
+    if payload["validated"]:
+        state.rows = RowsSeen(seen["count"], held)
 
 
 def _coins(row: Row, payload: dict[str, Any]) -> dict[str, CoinTrust]:
@@ -172,6 +183,8 @@ def _on_outcome(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         if state.approval is not None:
             state.approval = state.approval.used_by(state.intents[record.key], _quote(state))
         _hold_price_against(state, state.intents[record.key])
+        got = {asset for asset, change in balance_changes(state.intents[record.key]).items() if change > 0}
+        state.rows, state.ever_held = replace(state.rows, held=state.rows.held | got), state.ever_held | got
     _follow_balances(state, state.intents[record.key], row.kind)
 
 

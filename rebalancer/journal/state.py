@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from rebalancer.core.ledger import Books, Trades
-from rebalancer.core.model import Side, Trade, Usage
+from rebalancer.core.model import RowsSeen, Side, Trade, Usage
 from rebalancer.core.money import ZERO
 from rebalancer.core.orders import TERMINAL, UNRESOLVED, IntentState
 from rebalancer.core.sizing import WHOLE
@@ -155,6 +155,8 @@ class JournalState:
     flows: Mapping[str, Decimal] = field(default_factory=dict)  # what others moved, until a plan served it
     approval: Approval | None = None
     coins: Mapping[str, CoinTrust] = field(default_factory=dict)  # of every coin that was ever a target
+    rows: RowsSeen = field(default_factory=RowsSeen)  # of the last look that passed, and what was bought since
+    ever_held: frozenset[str] = frozenset()  # by any look, and what was ever bought
 
     def draft(self) -> JournalState:
         """Return a copy on which rows can be tried; what it holds is frozen, so its containers are enough."""
@@ -206,6 +208,8 @@ class JournalState:
             trades=self._trades(now - REST_MAX),
             flows=self.flows,
             acked_quote=self.approval.left_quote if allowed and self.approval else None,
+            rows=self.rows,
+            ever_held=self.ever_held,
         )
 
     def _trades(self, since: datetime) -> dict[str, Trade]:

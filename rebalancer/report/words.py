@@ -97,6 +97,8 @@ def _saving(plan: Plan) -> str:
 
 def in_doubt_text(asset: str, coin: CoinTrust) -> str:
     """Return what stops a coin, and what answers it."""
+    if coin.lacks_row:
+        return f"{asset} has no balance row, and absent is not zero: if you never held it, `rebalancer ack {asset}`"
     if coin.state is CoinState.FROZEN:
         return f"{asset} is frozen: {coin.why}; look into it, then `rebalancer ack {asset}`"
     return f"{asset} is in doubt: {coin.why}; it trades again by itself when its price passes"

@@ -27,14 +27,21 @@ class Expected:
     """What the account must hold by the snapshot and our fills since, in totals by asset."""
 
     totals: dict[str, Decimal]
+    rowless: set[str] = field(default_factory=set)  # without a row, and taken as not held until we bought some
     traded: dict[str, Decimal] = field(default_factory=dict)  # by asset, the sum of what our fills moved
 
     def book(self, record: IntentRecord) -> None:
         """Take in what a settled order did."""
         for asset, change in balance_changes(record).items():
+            if change:
+                self.rowless.discard(asset)
             if asset in self.totals:
                 self.totals[asset] += change
                 self.traded[asset] = self.traded.get(asset, ZERO) + abs(change)
+
+    def counted(self, balances: Mapping[str, Balance]) -> Mapping[str, Balance]:
+        """Return the balances with a zero row for each coin that has none and is taken as not held."""
+        return {**{asset: Balance(asset, ZERO, ZERO) for asset in self.rowless}, **balances}
 
     def differing(
         self, assets: Sequence[str], balances: Mapping[str, Balance], *, exact: bool = False
@@ -54,7 +61,7 @@ def require_explained(shell: Shell, expected: Expected, assets: Sequence[str], r
     for pause_s in BALANCE_LAG_S if assets else ():
         shell.clock.sleep(pause_s)
         try:
-            balances = shell.venue.fetch_balances(shell.account_id)
+            balances = expected.counted(shell.venue.fetch_balances(shell.account_id))
         except VenueError as exc:
             raise PlanStopped(f"the balances cannot be read after an order: {exc}") from exc
         differing = expected.differing(assets, balances, exact=exact)

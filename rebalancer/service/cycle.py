@@ -78,7 +78,7 @@ def look(shell: Shell, targets: Targets) -> Observation:
     """Read everything that a plan needs, by a clock that is sane; a read that fails raises its VenueError."""
     shell.venue.fetch_server_time()
     require_sane_clock(shell, shell.venue.skew_s)
-    return observe(shell.venue, shell.gather, targets, shell.account_id)
+    return observe(shell.venue, shell.gather, targets, shell.account_id, shell.journal.state.rows.held)
 
 
 def decide(shell: Shell, targets: Targets, *, forced: bool = False, changed: bool = False, run_id: str = "") -> Decided:

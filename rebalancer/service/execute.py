@@ -110,7 +110,7 @@ def execute(
         run_id=run_id,
         decided_at_s=decided_at_s,
         intents={intent.intent_seq: intent for intent in intents},
-        expected=Expected({asset: held.total for asset, held in snapshot.balances.items()}),
+        expected=_expected(plan, snapshot),
     )
     try:
         _send_all(run)
@@ -119,6 +119,11 @@ def execute(
         return str(stop)
     close_plan(shell, run_id, "every leg was handled", whole=True)
     return ""
+
+
+def _expected(plan: Plan, snapshot: Snapshot) -> Expected:
+    held = {asset: each.total for asset, each in snapshot.balances.items()}
+    return Expected(dict.fromkeys(plan.taken_as_zero, ZERO) | held, set(plan.taken_as_zero))
 
 
 def _send_all(run: Execution) -> None:
@@ -199,7 +204,7 @@ def _read(venue: Venue, run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Ba
             lambda: balances.append(venue.fetch_balances(run.plan.account_id)),
         ]
     )
-    return books[0], balances[0]
+    return books[0], run.expected.counted(balances[0])
 
 
 def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance]) -> Leg | str:

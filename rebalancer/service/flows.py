@@ -58,14 +58,17 @@ def settle_flows(
 
 
 def unexplained(state: JournalState, balances: Mapping[str, Balance], assets: Collection[str]) -> dict[str, Decimal]:
-    """Return by how much each balance differs from what it must be; a missing row differs by all of it."""
+    """Return by how much each balance differs from what it must be; a missing row differs by all of it.
+
+    Where nothing must be, a missing row is for the plan's guards to refuse: the owner may answer that one.
+    """
     made = {}
     for asset, expected in state.totals.items():
         if asset not in assets:
             continue
         held = balances[asset].total if asset in balances else ZERO
         tolerance = state.traded.get(asset, ZERO) * TOLERANCE
-        if asset not in balances or abs(held - expected) > tolerance:
+        if (asset not in balances and expected) or abs(held - expected) > tolerance:
             made[asset] = held - expected
     return made
 

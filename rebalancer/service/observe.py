@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -41,10 +41,13 @@ def choose_account(accounts: Sequence[Account], pinned: str | None) -> str:
     return pinned or spot[0]
 
 
-def observe(venue: Venue, gather: Gather, targets: Targets, account_id: str) -> Observation:
+def observe(
+    venue: Venue, gather: Gather, targets: Targets, account_id: str, was_held: Collection[str] = ()
+) -> Observation:
     """Read everything that a plan needs, overlapping; a read that fails for good raises its VenueError.
 
-    What the exchange does not list is absent here, for the guards to refuse by name.
+    What the exchange does not list is absent here, for the guards to refuse by name. A coin of `was_held` keeps its
+    row though nothing of it is left.
     """
     symbols = {asset: venue.symbol_of(asset, targets.quote) for asset in targets.assets if asset != targets.quote}
     calls: list[Callable[[], Any]] = [
@@ -62,7 +65,7 @@ def observe(venue: Venue, gather: Gather, targets: Targets, account_id: str) -> 
         fees = venue.fetch_fee_rates(listed) if listed else {}
     books = dict(zip(symbols, cast("list[Book | None]", results[5:]), strict=True))
     crosses = fetch_crosses(venue, gather, targets, rules, market)
-    kept = {a: held for a, held in balances.items() if a in targets.assets or held.total}
+    kept = {a: held for a, held in balances.items() if a in targets.assets or a in was_held or held.total}
     snapshot = Snapshot(
         taken_at=venue.server_now(),
         account_id=account_id,
@@ -76,6 +79,7 @@ def observe(venue: Venue, gather: Gather, targets: Targets, account_id: str) -> 
         crosses=crosses,
         hub_tickers=_hub_tickers(venue, symbols, tickers),
         halted=frozenset(asset for asset, symbol in symbols.items() if market.is_halted(symbol)),
+        balance_rows=_count_rows(venue, targets, account_id, balances),
     )
     return Observation(snapshot, market)
 
@@ -92,6 +96,13 @@ _Reads = tuple[
 def _typed(results: list[Any]) -> _Reads:
     rules, tickers, balances, fees, market = results[:5]
     return rules, tickers, balances, fees, market
+
+
+def _count_rows(venue: Venue, targets: Targets, account_id: str, balances: Mapping[str, Balance]) -> int | None:
+    """Return how many balances are listed. Where a target lacks its row they are read again; None if rows differ."""
+    if all(asset in balances for asset in targets.assets):
+        return len(balances)
+    return len(balances) if venue.fetch_balances(account_id).keys() == balances.keys() else None
 
 
 def _peg(venue: Venue, quote: str, tickers: Mapping[str, Ticker]) -> Decimal | None:

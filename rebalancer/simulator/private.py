@@ -61,6 +61,7 @@ def balance(call: PrivateCall) -> Response:
         return error_v1(code, "account for id does not exist")
     names = [*call.market.currencies()]
     names += sorted(call.user.wallets.keys() - set(names))
+    names = [name for name in names if name not in call.user.unlisted]
     rows: list[dict[str, Any]] = []
     for kind in ("trade", "frozen"):
         for name in names:

@@ -113,6 +113,7 @@ class User:
     expires_ms: int | None = None
     sub_user: bool = False
     wallets: dict[str, Wallet] = field(default_factory=dict)
+    unlisted: list[str] = field(default_factory=list)  # currencies that the balance leaves out, held or not
 
     def wallet(self, currency: str) -> Wallet:
         """Return a currency's wallet, made empty at first use."""

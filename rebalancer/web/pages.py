@@ -146,7 +146,7 @@ class Pages:
             "paused": (self._pause.reason() or "no reason given") if self._pause.active() else "",
             "halts": list(state.halts.values()),
             "unresolved": state.unresolved,
-            "doubted": [in_doubt_text(a, coin) for a, coin in state.coins.items() if coin.since is not None],
+            "doubted": [in_doubt_text(a, coin) for a, coin in state.coins.items() if coin.in_doubt],
             "quote": state.binding.quote if state.binding else "",
             "account_id": state.binding.account_id if state.binding else "",
         }

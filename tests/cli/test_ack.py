@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 
 from rebalancer.cli.exits import Exit
-from rebalancer.core.plan import Plan
-from rebalancer.core.reasons import Trigger
-from rebalancer.core.trust import CoinState
+from rebalancer.core.model import RowsSeen
+from rebalancer.core.plan import Denial, Plan
+from rebalancer.core.reasons import Deny, Trigger
+from rebalancer.core.trust import CoinState, CoinTrust
 from rebalancer.journal import records
 from rebalancer.journal.rows import Kind
 from rebalancer.journal.store import Journal
@@ -186,6 +187,45 @@ def test_leave_is_refused_where_it_cannot_be_given_and_nothing_is_written(owner:
     assert said.code == Exit.CONFIG and "the weights changed since" in " ".join(said.err.split())
     with journal_of(owner) as journal:
         assert journal.state.approval is None and not list(journal.rows(kinds=(Kind.ACK,)))
+
+
+def rowless(owner: Owner, *, held: frozenset[str]) -> None:
+    with journal_of(owner) as journal:
+        coins = dict(journal.state.coins) | {"ADA": CoinTrust(rowless_since=SystemClock().now())}
+        denial = (Denial(Deny.BALANCE_MISSING, "no row"),)
+        plan = Plan(
+            SystemClock().now(), "", "USDT", "", None, None, Trigger.NONE, (), (), (), denial, None, trust=coins,
+            rows=RowsSeen(1, held),
+        )  # fmt: skip
+        journal.append(records.plan_made("a2", plan, mode="dry-run", weights_digest="", complete=False, document={}))
+
+
+def test_a_coin_without_a_balance_row_is_told_and_its_owner_may_say_that_none_is_held(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner.say("run")
+    rowless(owner, held=frozenset())
+    told = " ".join(owner.say("status").out.split())
+    assert "NO ROW since" in told and "`rebalancer ack ADA`" in told
+    shown = json.loads(owner.say("status", "--json").out)["coins"][0]
+    assert (shown["asset"], shown["state"]) == ("ADA", "no_balance_row")
+    answers(monkeypatch, "n")
+    assert owner.say("ack", "ADA").code == Exit.FAILURE
+    said = owner.say("ack", "ADA", "--yes")
+    words = " ".join(said.out.split())
+    assert said.code == Exit.DONE and "lists no balance of ADA" in words and "counts as not held" in words
+    assert "NO ROW" not in owner.say("status").out
+    again = owner.say("ack", "ADA", "--yes")
+    assert again.code == Exit.CONFIG and "ADA is not frozen" in again.err
+
+
+def test_no_word_replaces_the_row_of_a_coin_that_was_held(owner: Owner) -> None:
+    owner.say("run")
+    rowless(owner, held=frozenset({"ADA"}))
+    said = owner.say("ack", "ADA", "--yes")
+    assert said.code == Exit.CONFIG and "ADA was held before" in " ".join(said.err.split())
+    with journal_of(owner) as journal:
+        assert not journal.state.coins["ADA"].excused and not list(journal.rows(kinds=(Kind.ACK,)))
 
 
 def test_a_frozen_coin_is_told_everywhere_and_answered_once(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,12 +38,12 @@ class Tried:
 
 def plan_by_trying(seen: Snapshot, wanted: Targets, usage: Usage, *, full: bool) -> Tried:
     """Return the orders of a plan whose trigger is a stray (or, `full`, the owner's word)."""
-    valued = value_of(seen, wanted, judge(seen, wanted, usage.coins))
+    valued = value_of(seen, wanted, judge(seen, wanted, usage))
     assert valued is not None
     nav = valued.nav_quote
     made: Sizes = {}
     for rounds in range(9):
-        valued = value_of(seen, wanted, judge(seen, wanted, usage.coins))
+        valued = value_of(seen, wanted, judge(seen, wanted, usage))
         assert valued is not None
         if rounds and not outside_band(valued.drift, valued.bands).any():
             return Tried(made, rounds, limited=False)

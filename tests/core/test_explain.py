@@ -27,7 +27,7 @@ def valued(*drift: float, band: float = 0.05, judged: Judged | None = None) -> V
     weights, goals = frozen(TARGET + drifts), frozen(TARGET)
     return Valuation(
         {}, {}, d(1000), d(1000), weights, goals, frozen(drifts), bands, bands, aims, Bands(bands, bands, aims, aims),
-        judged or Judged({}), np.array([False] * 3),
+        judged or Judged({}, {}), np.array([False] * 3),
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def test_each_asset_that_stays_says_when_it_would_act(
 def test_a_coin_in_doubt_says_why_what_it_counts_as_and_what_would_make_it_trade() -> None:
     suspect = CoinTrust(d(50_000), NOW, CoinState.SUSPECT, NOW, "the book of btcusdt has no bids")
     frozen_coin = CoinTrust(d("2500.50"), NOW, CoinState.FROZEN, NOW, "the exchange halted ethusdt")
-    judged = Judged({"BTC": d(50_000), "ETH": d("2500.50")}, {"BTC": suspect, "ETH": frozen_coin})
+    judged = Judged({"BTC": d(50_000), "ETH": d("2500.50")}, {}, {"BTC": suspect, "ETH": frozen_coin})
     value = valued(0.1, 0.1, 0, judged=judged)
     assert explain.stays(value, 0, TARGETS, SEEN, Trigger.NONE) == Reason(
         Skip.SUSPECT,

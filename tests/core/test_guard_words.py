@@ -10,7 +10,7 @@ import pytest
 
 from rebalancer.core.guards import doubts_of
 from rebalancer.core.judge import judge
-from rebalancer.core.model import Book, Level, Snapshot, Ticker
+from rebalancer.core.model import Book, Level, RowsSeen, Snapshot, Ticker, Usage
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny
 from rebalancer.core.trust import CoinTrust
@@ -46,7 +46,8 @@ def rule(**changes: Any) -> tuple[str, Any]:
 
 
 def found(seen: Snapshot, **mids: str) -> tuple[Denial, ...]:
-    return judge(seen, TARGETS, {asset: CoinTrust(d(mid), NOW) for asset, mid in mids.items()}).denials
+    usage = Usage(coins={asset: CoinTrust(d(mid), NOW) for asset, mid in mids.items()}, rows=RowsSeen(3))
+    return judge(replace(seen, balance_rows=3), TARGETS, usage).denials
 
 
 def doubts(seen: Snapshot, **mids: str) -> tuple[Denial, ...]:
@@ -56,7 +57,8 @@ def doubts(seen: Snapshot, **mids: str) -> tuple[Denial, ...]:
 NO_PAIR = "HTX lists no pair ETH/USDT; take ETH out of the targets or map its code in [codes]"
 DOUBTS = [
     (seen_with(balances=("ETH", None)), Denial(
-        Deny.BALANCE_MISSING, "the exchange's answer has no balance row for ETH; absent is not zero", "ETH")),
+        Deny.BALANCE_MISSING, "the exchange's answer has no balance row for ETH; absent is not zero; "
+        "if you hold none of it there, say `rebalancer ack ETH`", "ETH")),
     (seen_with(balances=("USDT", None)), Denial(
         Deny.BALANCE_MISSING, "the exchange's answer has no balance row for USDT; absent is not zero", "USDT")),
     (seen_with(rules=("ETH", None)), Denial(Deny.SYMBOL_MISSING, NO_PAIR, "ETH")),

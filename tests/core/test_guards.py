@@ -280,7 +280,7 @@ def _random_doubts(seed: int) -> tuple[Snapshot, Mapping[str, CoinTrust]]:
 def test_whatever_is_in_doubt_no_leg_touches_it_and_the_value_is_that_of_trusted_prices(seed: int) -> None:
     seen, known = _random_doubts(seed)
     made = plan(seen, replace(USAGE, coins=known))
-    doubtful = judge(seen, TARGETS, known).doubtful
+    doubtful = judge(seen, TARGETS, replace(USAGE, coins=known)).doubtful
     assert doubtful, seed
     for leg in made.legs:
         assert not {leg.spent, leg.received} & doubtful, seed

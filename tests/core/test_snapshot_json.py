@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from rebalancer.core.canonical import canonical
-from rebalancer.core.model import CrossPair, FeeRate, Side, Snapshot, Ticker, Trade, Usage
+from rebalancer.core.model import CrossPair, FeeRate, RowsSeen, Side, Snapshot, Ticker, Trade, Usage
 from rebalancer.core.snapshot_json import LEVELS_KEPT, read_snapshot, snapshot_document
 from rebalancer.core.trust import CoinState, CoinTrust
 from tests.core.builders import NOW, d, snapshot, with_crosses
@@ -20,7 +20,7 @@ SEEN = snapshot(
     locked={"BTC": "0.05"},
     rule_changes={"BTC": {"tags": ("etp", "nav"), "online": False}},
 )
-SEEN = replace(SEEN, tickers={"BTC": Ticker("btcusdt", d(1), d(2), d(3), d(4))})
+SEEN = replace(SEEN, tickers={"BTC": Ticker("btcusdt", d(1), d(2), d(3), d(4))}, balance_rows=1700)
 USAGE = Usage(
     sold_quote=d("1.5"),
     bought_quote=d("2.5"),
@@ -33,10 +33,13 @@ USAGE = Usage(
         "SOL": CoinTrust(d(1), NOW, accepted=True),
         "NIL": CoinTrust(),
         "XRP": CoinTrust(fresh=d("0.5")),
+        "ADA": CoinTrust(rowless_since=NOW, excused=True),
     },
     has_traded=True,
     targets_changed=True,
     amount_precision_symbols=frozenset({"btcusdt", "aaausdt"}),
+    rows=RowsSeen(1712, frozenset({"USDT", "BTC"})),
+    ever_held=frozenset({"USDT", "BTC", "ETH"}),
 )
 AT = "2026-03-01T12:00:00Z"
 WHOLE = (SEEN, USAGE)
@@ -109,7 +112,9 @@ def test_the_document_has_the_shape_that_old_journals_hold() -> None:
             "SOL": {"state": "normal", "price": "1", "at": AT, "accepted": True},
             "NIL": {"state": "normal"},
             "XRP": {"state": "normal", "fresh": "0.5"},
+            "ADA": {"state": "normal", "rowless_since": AT, "excused": True},
         },
+        "rows": {"count": 1712, "held": ["BTC", "USDT"]}, "ever_held": ["BTC", "ETH", "USDT"],
         "has_traded": True, "targets_changed": True,
         "amount_precision_symbols": ["aaausdt", "btcusdt"], "trades": {}, "flows": {}, "acked_quote": None,
     }  # fmt: skip
@@ -136,14 +141,15 @@ def test_pairs_of_two_coins_and_what_was_moved_have_a_shape_of_their_own() -> No
 def test_a_document_of_before_pairs_flows_and_leave_reads_as_one_without_any() -> None:
     document = snapshot_document(SEEN, USAGE)
     del document["crosses"]
-    for name in ("trades", "flows", "acked_quote", "direct_quote"):
+    del document["balance_rows"]
+    for name in ("trades", "flows", "acked_quote", "direct_quote", "rows", "ever_held"):
         del document["usage"][name]
     for name in ("limit_quantity_min", "limit_buy_quantity_max", "limit_sell_quantity_max"):
         del document["rules"]["BTC"][name]
     back, usage = read_snapshot(document)
     unbound = {"limit_quantity_min": None, "limit_buy_quantity_max": None, "limit_sell_quantity_max": None}
-    assert back == replace(SEEN, rules={"BTC": replace(SEEN.rules["BTC"], **unbound)})  # type: ignore[arg-type]
-    assert usage == replace(USAGE, direct_quote=d(0))
+    assert back == replace(SEEN, balance_rows=None, rules={"BTC": replace(SEEN.rules["BTC"], **unbound)})  # type: ignore[arg-type]
+    assert usage == replace(USAGE, direct_quote=d(0), rows=RowsSeen(), ever_held=frozenset())
 
 
 def test_of_a_deep_book_the_best_levels_are_kept() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rebalancer.core.judge import judge
-from rebalancer.core.model import Book, Level, Snapshot
+from rebalancer.core.model import Book, Level, Snapshot, Usage
 from rebalancer.core.valuation import Valuation, value_of
 from tests.core.builders import NOW, d, snapshot, targets
 
@@ -18,7 +18,7 @@ SEEN = snapshot(
 
 
 def value(seen: Snapshot) -> Valuation | None:
-    return value_of(seen, TARGETS, judge(seen, TARGETS, {}))
+    return value_of(seen, TARGETS, judge(seen, TARGETS, Usage()))
 
 
 def test_values_weights_and_drifts_stand_in_the_order_of_the_file() -> None:

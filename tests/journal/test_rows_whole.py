@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from rebalancer.core.canonical import canonical
-from rebalancer.core.model import Side
+from rebalancer.core.model import RowsSeen, Side
 from rebalancer.core.orders import Event
 from rebalancer.core.plan import AssetLine, AssetState, Decision, Denial
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
@@ -43,11 +43,13 @@ SMALL = replace(
     PLAN, trigger=Trigger.FORCED, nav_quote=d("7.5"), legs=PLAN.legs[:1],
     assets=(line("BTC", "1", "0.5", "400"), line("USDT", "2", "3", "1")), denials=(),
     trust={"BTC": CoinTrust(d(400), NOW, CoinState.FROZEN, NOW, "w"), "ETH": CoinTrust(accepted=True)},
+    rows=RowsSeen(700, frozenset({"USDT", "BTC"})),
 )  # fmt: skip
 PLANNED = {
     "mode": "live", "nav_quote": d("7.5"), "nav_here_quote": SMALL.nav_here_quote, "validated": True, "trigger": Trigger.FORCED, "legs": 1,
     "weights_digest": "w", "complete": True, "totals": {"BTC": d("1.5"), "USDT": d(5)}, "mids": {"BTC": d(400)},
     "coins": {"BTC": {"state": "frozen", "price": "400", "at": "2026-03-01T12:00:00Z", "since": "2026-03-01T12:00:00Z", "why": "w"}, "ETH": {"state": "normal", "accepted": True}},
+    "rows": {"count": 700, "held": ["BTC", "USDT"]},
     "plan": DOCUMENT,
 }  # fmt: skip
 

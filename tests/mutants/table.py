@@ -261,6 +261,18 @@ MUTANTS: tuple[Mutant, ...] = (
     _m("percents of what is elsewhere", "core/planner.py",
        "    room = room_left(targets.limits, usage, valuation.nav_here_quote)\n",
        "    room = room_left(targets.limits, usage, valuation.nav_quote)\n", T_OWNER_P),
+    # Balance rows that are missing.
+    _m("a missing row is a row of nothing", "core/absent.py",
+       "    if not usage.coins.get(asset, UNKNOWN).excused:\n", "    if False:\n", "core/test_absent.py"),
+    _m("the owner's word covers a coin that was held", "core/absent.py",
+       "    if asset in usage.ever_held:\n", "    if False:\n", "core/test_absent.py", "service/test_absent_rows.py"),
+    _m("a short answer excuses its missing rows", "core/absent.py",
+       "    if snapshot.balance_rows < ROWS_MIN * before:\n", "    if False:\n", "core/test_absent.py"),
+    _m("one read is enough to miss a row", "service/observe.py",
+       "    return len(balances) if venue.fetch_balances(account_id).keys() == balances.keys() else None",
+       "    return len(balances)", "service/test_observe.py"),
+    _m("what was bought is not remembered as held", "journal/fold.py",
+       "state.ever_held | got\n", "state.ever_held\n", "service/test_absent_rows.py"),
     # Wire and journal.
     _m("an unlisted code taken for a refusal", "venues/htx/codes.py",
        "    return code in PLACE_REFUSALS", '    return code not in {"base-system-error", "timeout"}', T_CODES),

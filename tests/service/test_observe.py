@@ -41,6 +41,22 @@ def test_target_that_is_not_held_is_a_zero_row(tmp_path: Path) -> None:
     assert snapshot.balances["BTC"].total == 0
 
 
+def test_rows_are_counted_and_where_a_target_has_none_two_reads_must_list_the_same(tmp_path: Path) -> None:
+    house = House(tmp_path, balances={asset: held for asset, held in DRIFTED.items() if asset != "SOL"})
+    count = len(house.exchange.market.currencies())
+    assert look(house).snapshot.balance_rows == count
+    house.user.unlisted = ["sol"]
+    assert look(house).snapshot.balance_rows == count - 1
+    house.set_faults("missing_row@balance=1x1")
+    assert look(house).snapshot.balance_rows is None
+
+
+def test_a_coin_that_was_held_keeps_its_row_of_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    seen = observe(house.shell.venue, house.shell.gather, house.targets, ACCOUNT, {"DOGE", "NOSUCH"}).snapshot
+    assert seen.balances["DOGE"].total == 0 and "NOSUCH" not in seen.balances
+
+
 @pytest.mark.parametrize("endpoint", READS)
 @pytest.mark.parametrize("fault", ["html_502", "html_200", "truncated", "lost_reply", "http_429", "redirect"])
 def test_one_failed_read_fails_the_whole_look(endpoint: str, fault: str, tmp_path: Path) -> None:
