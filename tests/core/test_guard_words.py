@@ -154,3 +154,17 @@ def test_memory_of_a_coin_without_a_price_now_adds_nothing_to_its_doubt() -> Non
     assert [denial.code for denial in doubts(seen_with(books=("ETH", None)), ETH="1")] == [Deny.QUOTE_MISSING]
     one_sided = seen_with(books=("ETH", Book("ethusdt", (), side("1"), NOW)))
     assert [denial.code for denial in doubts(one_sided, ETH="100")] == [Deny.QUOTE_ONE_SIDED]
+
+
+@pytest.mark.parametrize(("known", "times"), [("500", None), ("8000", None), ("400", "5"), ("10000", "0.2")])
+def test_a_price_is_too_far_after_a_day_beyond_four_times_or_a_fourth_of_what_it_was(
+    known: str, times: str | None
+) -> None:
+    found = tuple(doubts_of(SEEN, "ETH", CoinTrust(d(known), NOW - timedelta(days=1))))
+    text = (
+        f"ethusdt costs {times} times what it did when its price last passed (2026-02-28 12:00 UTC)"
+        ": a collapse, a redenomination or another coin of that name"
+    )
+    assert found == (
+        () if times is None else (Denial(Deny.PRICE_FAR, text, "ETH", "1/4 to 4 times", f"{times} times"),)
+    )
