@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rebalancer.cli.answering import Answering
 from rebalancer.cli.context import LIVE, Connection, account_of, connect, make_shell, make_state_dir, open_journal
 from rebalancer.core.targets import Targets
 from rebalancer.service.clock import SystemClock
@@ -27,6 +28,11 @@ class House:
     shell: Shell
     connection: Connection
     paths: Paths
+    answering: Answering
+
+    def take_answers(self, targets: Targets) -> None:
+        """Carry out what the owner answered while we held the lock."""
+        self.answering.take(targets, self.shell.clock.now())
 
     def take_over(self, targets: Targets) -> list[Change]:
         """Write down how the targets that are about to be used came about; return what changed since the last time."""
@@ -43,10 +49,11 @@ class House:
     def cycle(
         self, targets: Targets, *, schedule_id: str, slot: datetime, settle_s: float, forced: bool = False
     ) -> CycleResult:
-        """Run one cycle and write its log line; what the exchange lists is kept for the page."""
+        """Take what the owner answered, run one cycle and write its log line; keep what the exchange lists."""
         from rebalancer.cli.listing import renew_listed  # noqa: PLC0415
         from rebalancer.service.cycle import run_cycle  # noqa: PLC0415
 
+        self.take_answers(targets)
         result = run_cycle(self.shell, targets, schedule_id=schedule_id, slot=slot, settle_s=settle_s, forced=forced)
         log_cycle(result)
         renew_listed(self.connection, self.paths.state, targets, self.shell.clock)
@@ -87,7 +94,7 @@ def open_house(
             stop_requested=stop_requested,
             say=say,
         )
-        yield House(shell, connection, settings.paths)
+        yield House(shell, connection, settings.paths, Answering(journal, settings.paths.state))
 
 
 def require_no_withdraw(connection: Connection) -> None:

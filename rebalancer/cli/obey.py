@@ -1,4 +1,7 @@
-"""What the page asked for, carried out by the service: a pause, a dry run, a change of targets to be confirmed."""
+"""What was asked for from outside, carried out by the service: the owner's answers first, then the page's requests.
+
+The page may ask for a pause, a dry run, and a change of targets to be confirmed.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ ASKED_ID = "asked"
 
 
 def obey(paths: Paths, house: House, targets: Callable[[], Targets], log: Any) -> None:
-    """Take and carry out what was asked for. None of it can trade, lift a pause or raise a limit."""
+    """Take and carry out what was asked for. What the page asks for cannot trade, lift a pause or raise a limit."""
+    house.take_answers(targets())
     for request in _asked(paths, house, log):
         log.info("asked", ask=request.ask.value, asked_at=request.asked_at.isoformat())
         try:

@@ -9,6 +9,7 @@ import click
 
 from rebalancer.cli.context import LIVE, journal_to_read, load_settings
 from rebalancer.cli.terminal import echo_document, heading, lines_of
+from rebalancer.cli.waiting import waiting_document, waiting_texts
 from rebalancer.core.canonical import moment_text
 from rebalancer.core.money import plain
 from rebalancer.service.clock import SystemClock
@@ -28,7 +29,7 @@ ROWLESS = "no_balance_row"
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--paths", is_flag=True, help="Only print where things lie.")
 def command(*, as_json: bool, paths: bool) -> None:
-    """Show mode, venue, last run, open questions and pause."""
+    """Show mode, venue, last run, open questions, pause, and what waits: your answers, weights staged on the page."""
     settings = load_settings()
     if paths:
         _show_paths(settings, as_json=as_json)
@@ -100,6 +101,7 @@ def status_document(settings: Settings, journal: Journal, clock: SystemClock) ->
             "notional_quote": plain(usage.notional_quote),
             "turnover_quote": plain(usage.turnover_quote),
         },
+        **waiting_document(settings, clock.now()),
     }  # fmt: skip
 
 
@@ -157,6 +159,7 @@ def _open_questions(document: dict[str, Any]) -> list[str]:
         answer = f"look into it, then `rebalancer ack {coin['asset']}`" if frozen else "by itself when its price passes"
         said = f"{coin['state'].upper()} since {coin['since'][:16]}: {coin['asset']} does not trade"
         lines.append(f"{said}: {coin['text']}; {answer}")
+    lines += waiting_texts(document)
     for order in document["unresolved"]:
         waits = order["state"] == "quarantined"
         answer = f"look at HTX, then `rebalancer ack {order['id']} --outcome ...`" if waits else "asked about again"

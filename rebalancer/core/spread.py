@@ -41,14 +41,14 @@ def spread_of(snapshot: Snapshot, targets: Targets, usage: Usage, looks_a_day: D
     needed, both = turnover_needed(wanted, valuation)
     nav = valuation.nav_here_quote
     days = max(
-        days_needed(targets.limits, usage, nav, needed, both), _days_of_looks(targets, usage, nav, needed, looks_a_day)
+        days_needed(targets.limits, usage, nav, needed, both), days_of_looks(targets, usage, nav, needed, looks_a_day)
     )
     plan = make_plan(snapshot, replace(targets, limits=_at_once(targets.limits)), replace(usage, targets_changed=True))
     fee = ZERO if plan.totals is None else plan.totals.fee_quote
     return Spread(needed, needed / nav, fee, days, plan)
 
 
-def _days_of_looks(targets: Targets, usage: Usage, nav_quote: Decimal, needed: Decimal, looks_a_day: Decimal) -> int:
+def days_of_looks(targets: Targets, usage: Usage, nav_quote: Decimal, needed: Decimal, looks_a_day: Decimal) -> int:
     """Return how long the schedule takes, each look trading as much as a cycle may."""
     a_cycle = targets.limits.max_turnover_per_cycle / HUNDRED * nav_known(usage, nav_quote)
     looks = (needed / a_cycle).to_integral_value(ROUND_CEILING)

@@ -12,8 +12,10 @@ from typing import Any
 
 from rebalancer.core.canonical import moment_text, parse_moment
 from rebalancer.core.money import parse_decimal, plain
+from rebalancer.core.targets import Targets
 from rebalancer.durable import write_durably
 from rebalancer.errors import ConfigError
+from rebalancer.targets.changes import Version, version_of, words_of_change
 
 NAME = "targets.staged.json"
 
@@ -53,6 +55,19 @@ def staged_in(state: Path) -> Staged | None:
 def unstage(state: Path) -> None:
     """Forget what waits."""
     (state / NAME).unlink(missing_ok=True)
+
+
+def staged_words(state: Path, targets: Targets) -> str:
+    """Return what waits for its owner's word in the terminal, or an empty text."""
+    try:
+        staged = staged_in(state)
+    except ConfigError as exc:
+        return str(exc)
+    if staged is None:
+        return ""
+    words = words_of_change(version_of(targets), Version(staged.based_on, staged.weights))
+    late = "" if staged.based_on == targets.digest else "; the targets were changed since, so it must be staged again"
+    return f"{words} (asked for {staged.asked_at:%Y-%m-%d %H:%M} UTC{late})"
 
 
 def _checked(weights: Any, based_on: Any, asked_at: datetime) -> Staged:

@@ -1,4 +1,4 @@
-"""What the view of the targets shows besides the form: what was typed, what waits, and who changed them before."""
+"""What the view of the targets shows besides the form: what was typed, and who changed them before."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
 from rebalancer.core.canonical import parse_moment
 from rebalancer.core.money import HUNDRED, parse_decimal
-from rebalancer.core.targets import Targets
-from rebalancer.errors import ConfigError
 from rebalancer.journal.rows import Kind, Row
 from rebalancer.journal.store import Journal
 from rebalancer.report.words import printable
-from rebalancer.targets.changes import Change, Version, version_of, words_of_author, words_of_change
-from rebalancer.targets.staging import staged_in
+from rebalancer.targets.changes import Change, words_of_author, words_of_change
 from rebalancer.targets.versions import change_of
 
 ASSET = re.compile(r"[A-Z0-9]{1,20}")
@@ -57,19 +53,6 @@ def weights_of_version(journal: Journal, digest: str) -> dict[str, str] | None:
         if after.digest == digest:
             return {asset: f"{percent:f}" for asset, percent in after.weights.items()}
     return None
-
-
-def staged_words(state: Path, targets: Targets) -> str:
-    """Return what waits for its owner's word in the terminal, or an empty text."""
-    try:
-        staged = staged_in(state)
-    except ConfigError as exc:
-        return str(exc)
-    if staged is None:
-        return ""
-    words = words_of_change(version_of(targets), Version(staged.based_on, staged.weights))
-    late = "" if staged.based_on == targets.digest else "; the targets were changed since, so it must be staged again"
-    return f"{words} (asked for {staged.asked_at:%Y-%m-%d %H:%M} UTC{late})"
 
 
 def weights_of(form: Mapping[str, str]) -> tuple[dict[str, str], str]:

@@ -25,10 +25,11 @@ from rebalancer.service import requests
 from rebalancer.service.pause import PauseSwitch
 from rebalancer.targets.file import load_targets
 from rebalancer.targets.listed import Listed, listed_in
+from rebalancer.targets.staging import staged_words
 from rebalancer.web import glance, reading
 from rebalancer.web.access import FORM_FIELD, Access
 from rebalancer.web.drift_bar import drift_bar
-from rebalancer.web.editing import ASSET, VERSION, past_changes, staged_words, weights_of, weights_of_version
+from rebalancer.web.editing import ASSET, VERSION, past_changes, weights_of, weights_of_version
 from rebalancer.web.preview import ask as ask_for_preview
 
 SEQ = re.compile(r"[0-9]{1,15}")
