@@ -30,10 +30,8 @@ def fit_leg(leg: Leg, *, free: Decimal, rules: MarketRules, amount_precision: bo
             return Reason(Skip.NO_FREE_BALANCE, f"only {free} {rules.base} are free now: too little to sell")
         return _resized(leg, BaseAmount(quantity))
     wish = min(leg.size.value, free * CASH_SHARE if leg.direct is None else free)
-    spend = ZERO
-    if wish > ZERO:
-        step = buy_step(rules, wish, amount_precision=amount_precision, collar=leg.collar)
-        spend = floor_to_step(wish, step)
+    step = buy_step(rules, wish, amount_precision=amount_precision, collar=leg.collar)
+    spend = floor_to_step(wish, step)
     if not _payable(leg, spend, rules):
         return Reason(Skip.NO_CASH, f"only {free} {rules.quote} are free now: too little to buy with")
     return _resized(leg, QuoteAmount(spend))
@@ -95,7 +93,7 @@ def fit_leg_to_notional(leg: Leg, notional_quote: Decimal, rules: MarketRules, *
             return None
         return _resized(leg, BaseAmount(quantity))
     step = buy_step(rules, wish, amount_precision=amount_precision, collar=leg.collar)
-    spend = floor_to_step(wish, step) if wish > ZERO else ZERO
+    spend = floor_to_step(wish, step)
     if not _payable(leg, spend, rules):
         return None
     return _resized(leg, QuoteAmount(spend))

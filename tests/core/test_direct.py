@@ -59,7 +59,8 @@ def test_one_order_takes_the_place_of_two_and_says_what_it_saves() -> None:
     plan = planned(seen_with())
     (leg,) = plan.legs
     assert (leg.symbol, leg.side, leg.spent, leg.received, leg.quote) == ("ethbtc", Side.SELL, "ETH", "BTC", "BTC")
-    assert leg.direct is not None
+    assert leg.direct is not None and leg.intent_seq == 1
+    assert (leg.direct.spent_mid, leg.direct.received_mid) == (2_500, 80_000)
     # Two fees of 20 bps and two half-spreads of 2, against one fee of 20 and a half-spread of 3.
     assert leg.direct.saves_quote / leg.notional_quote == pytest.approx(Decimal("0.0021"))
     assert leg.reason.text.startswith(f"ETH sold directly for BTC saves about {leg.direct.saves_quote:.2f} USDT")

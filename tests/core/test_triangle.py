@@ -9,6 +9,8 @@ import pytest
 
 from rebalancer.core.guards import doubts_of, triangle_off
 from rebalancer.core.model import Book, Level, Snapshot, Ticker
+from rebalancer.core.plan import Denial
+from rebalancer.core.reasons import Deny
 from rebalancer.core.trust import CoinTrust
 from tests.core.builders import NOW, d, snapshot
 
@@ -60,3 +62,9 @@ def test_a_coin_without_a_pair_with_btc_is_held_against_nothing() -> None:
 @pytest.mark.parametrize("price", ["1", "2000"])
 def test_a_price_that_passed_at_no_known_time_is_held_against_nothing(price: str) -> None:
     assert not list(doubts_of(SEEN, "ETH", CoinTrust(Decimal(price))))
+
+
+def test_a_price_off_its_price_over_btc_is_told_with_both_numbers() -> None:
+    (doubt,) = doubts_of(pair("0.02", "0.02"), "ETH", CoinTrust())
+    text = "ethusdt against its price over BTC is off and is 25.00 %, over 1 %"
+    assert doubt == Denial(Deny.TRIANGLE_OFF, text, "ETH", "1 %", "25.00 %")
