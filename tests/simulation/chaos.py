@@ -30,14 +30,17 @@ HANDS = (
     "paused", "delisted", "twin", "volatile_jump",
 )  # fmt: skip
 PLACE_ODDS, READ_ODDS, LIE_ODDS = 0.35, 0.088, 0.10
+# Of the orders whose answer is lost, so many are carried out twice: only then does a search meet two of one id.
+TWICE, TWICE_ODDS = "duplicate_unanswered", 0.25
 
-KINDS = frozenset({*ANYWHERE, *PLACE, *BALANCE, *LOOKUP, *LIES, *HANDS})
+KINDS = frozenset({TWICE, *ANYWHERE, *PLACE, *BALANCE, *LOOKUP, *LIES, *HANDS})
 
 
-def draw(rng: random.Random, endpoint: str) -> str:
+def draw(rng: random.Random, twice: random.Random, endpoint: str) -> str:
     """Return the fault that strikes one call, or an empty text."""
     if endpoint == "place":
-        return _pick(rng, PLACE) if rng.random() < PLACE_ODDS else ""
+        fault = _pick(rng, PLACE) if rng.random() < PLACE_ODDS else ""
+        return TWICE if fault == "lost_reply" and twice.random() < TWICE_ODDS else fault
     if rng.random() >= READ_ODDS:
         return ""
     table = ANYWHERE | (BALANCE if endpoint == "balance" else LOOKUP if endpoint == "client-order" else {})

@@ -17,15 +17,14 @@ from rebalancer.simulator.state import SimOrder
 from tests.simulation.disk import Disk
 from tests.simulation.network import Post
 from tests.simulation.refold import Refold
-from tests.simulation.world import EPOCH, SPOT, Violation, World
+from tests.simulation.strangers import NEVER, PREFIX, Strangers
+from tests.simulation.world import EPOCH, SPOT, World, must
 
-PREFIX = "rb1-"
 OPEN = {"sending", "acked", "unknown", "quarantined"}
 DOUBTED = {"suspect", "frozen"}
 SMALLEST, SMALLEST_SHARE = Decimal(30), Decimal("0.002")  # of NAV: the smallest order is worth less than either
 # Lies that the lied-about coin's own figures give away, and those that only other figures do.
 TELLING, AGREEING = {"zero_price", "one_sided", "frozen_price"}, {"times_ten", "times_ten_all"}
-NEVER = {"rejected", "absent", "abandoned", "denied"}
 DAY = timedelta(hours=24)
 FRESH_MS, PLAN_AGE_MS = 15_000, 300_000
 # A twin of the state machine on purpose: the checker must not believe the code under test.
@@ -35,11 +34,6 @@ NEXT = {
     "prove_absent": "absent", "quarantine": "quarantined", "ack_filled": "filled", "ack_partial": "partial",
     "ack_absent": "absent",
 }  # fmt: skip
-
-
-def must(holds: object, invariant: str, text: str) -> None:
-    if not holds:
-        raise Violation(f"{invariant}: {text}")
 
 
 @dataclass
@@ -92,6 +86,10 @@ class Checker:
     _coins: dict[str, dict[str, Any]] = field(default_factory=dict)
     states: Counter[str] = field(default_factory=Counter)
     refold: Refold = field(default_factory=Refold)
+    strangers: Strangers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.strangers = Strangers(self.world)
 
     def read_rows(self) -> None:
         """Take in what became durable since; I12 and the intents' own moves are checked on the way."""
@@ -120,6 +118,7 @@ class Checker:
             known.state, known.sending = "sending", payload
         elif kind == "HALT":
             self.halts[seq] = payload["code"]
+            self.strangers.halts.append(payload["text"])
         elif kind == "OUTCOME" or (kind == "ACK" and "event" in payload):
             self._take_end(self.intents[key], payload)
         elif kind == "ACK":
@@ -134,6 +133,7 @@ class Checker:
         if payload["mode"] == "live":
             waiting = [known.cid for known in self.intents.values() if known.state in OPEN]
             must(not waiting, "I12", f"a plan while {waiting} are open")
+            self.strangers.must_be_named({known.cid: known.state for known in self.intents.values()})
 
     def _take_word(self, payload: dict[str, Any]) -> None:
         """Take in the owner's leave for a plan, or the answer about a coin or a halt."""
@@ -146,6 +146,12 @@ class Checker:
             self.halts.pop(payload["halt"], None)
 
     def _take_end(self, known: Known, payload: dict[str, Any]) -> None:
+        if payload["event"] == "not_sent":
+            left = any(post.left for post in self.posts if post.body["client-order-id"] == known.cid)
+            must(not left, "I5", f"{known.cid} is said never to have left, after its first byte did")
+        if payload["event"] == "find":
+            found = sum(o.client_order_id == known.cid and o.state != "canceled" for o in self.ours())
+            must(found < 2, "I1", f"one order is found of {known.cid}, the exchange holds {found}")
         known.state = NEXT[payload["event"]]
         self.states[known.state] += 1
         known.filled = Decimal(payload.get("filled_quantity", known.filled))
@@ -343,6 +349,7 @@ class Checker:
         """Follow an older copy: what it forgot is forgiven as an orphan once the journal halts over it."""
         before = {known.cid for known in self.intents.values()}
         self.intents, self.halts, self.plan_rows, self.seen_seq = {}, {}, {}, 0
+        self.strangers.forget()
         self.allowed, self.used, self._coins = {}, Counter(), {}
         self.read_rows()
         self.forgiven |= before - {known.cid for known in self.intents.values()}
@@ -375,7 +382,7 @@ class Checker:
     def clone(self, disk: Disk) -> Checker:
         """Return a checker that follows a copied disk from here on."""
         other = copy.copy(self)
-        other.disk, other.refold = disk, Refold()
+        other.disk, other.refold, other.strangers = disk, Refold(), self.strangers.clone()
         other.intents = copy.deepcopy(self.intents)
         other.posts, other.halts = list(self.posts), dict(self.halts)
         other.plan_rows, other.forgiven = dict(self.plan_rows), self.forgiven

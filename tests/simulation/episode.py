@@ -14,12 +14,12 @@ from pathlib import Path
 from rebalancer.core.reasons import Skip
 from rebalancer.errors import GuardTripped, JournalError, RebalancerError, Unavailable
 from rebalancer.service.cycle import CycleResult, CycleStatus, weights_digest
-from tests.simulation.checks import Checker, must
+from tests.simulation.checks import Checker
 from tests.simulation.disk import Disk
 from tests.simulation.hands import Hands, random_limits, random_orders, random_targets
 from tests.simulation.life import Life
 from tests.simulation.network import Wire
-from tests.simulation.world import CROSSES, EPOCH, Crash, Violation, World
+from tests.simulation.world import CROSSES, EPOCH, Crash, Violation, World, must
 
 FAULTY = (24, 48, 84)  # slots with faults; the longest outlive what the journal keeps of settled orders
 QUIET, STILL = 6, 3  # slots without faults, and without moving prices
@@ -28,7 +28,7 @@ NAMED = ("clock-skew", "market-halted")  # guards that are said as "try later"
 CALLS_MAX, ROWS_MAX = 200, 500
 HARM_MAX = Decimal("0.005")
 # Slots in which somebody else moved coins say nothing about harm done by a plan.
-OTHERS = ("hand_trade", "deposit", "withdrawal", "twin", "duplicate")
+OTHERS = ("hand_trade", "deposit", "withdrawal", "twin", "duplicate", "duplicate_unanswered")
 LATE = ("delayed_request", "late_fill", "invisible")
 
 
@@ -107,6 +107,7 @@ class Episode:
             self.targets = self.hands.before_slot(self.targets)
         checker.targets = self.targets
         self._maybe_twin()
+        checker.strangers.look()
         posts, calls, rows = len(checker.posts), world.calls, checker.seen_seq
         doubted = sum(checker.doubted.values())
         before, others, unsettled = checker.holdings(), self._others(), checker.open_count

@@ -15,9 +15,10 @@ from rebalancer.simulator.exchange import Pending
 from rebalancer.simulator.faults import FAULT_KINDS, Faults, Rule
 from rebalancer.simulator.http import Request, Response
 from tests.simulation import chaos
-from tests.simulation.world import World
+from tests.simulation.world import CRASH_ODDS, World
 
 TIMEOUT_MS = 10_000
+PLACE_CRASH_ODDS = 0.01  # on either side of the one call that must never be made again
 GATEWAY = error_v1("gateway-internal-error", "Failed to load data. Try again later.")
 # What is answered in the exchange's place, without and with the request having been carried out.
 NOT_CARRIED_OUT = {
@@ -34,16 +35,18 @@ CARRIED_OUT = {
     "ok_without_id": Response(200, b'{"status":"ok","data":""}', {}),
     "unlisted_code": error_v1("order-something-new", "?"),
     "html_200": Response(200, b"<html><body>maintenance</body></html>", {"content-type": "text/html"}),
+    "duplicate_unanswered": Response(0, b"", dropped=True),
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Post:
     """One place call as its bytes left."""
 
     at_ms: int
     body: dict[str, Any]
     query: str
+    left: bool = False  # from here on nobody may say that it was never sent
 
 
 class Wire(httpx.BaseTransport):
@@ -59,11 +62,12 @@ class Wire(httpx.BaseTransport):
         world = self._world
         received = _received(request)
         endpoint = world.exchange.endpoint_of(received)
-        if endpoint == "place":
-            self._seen(Post(world.true_ms, json.loads(received.body), received.query))
+        post = Post(world.true_ms, json.loads(received.body), received.query) if endpoint == "place" else None
+        if post is not None:
+            self._seen(post)
         world.calls += 1
         rng = world.chance["network"]
-        fault = "" if world.quiet or not self._faulty else chaos.draw(rng, endpoint)
+        fault = "" if world.quiet or not self._faulty else chaos.draw(rng, world.chance["twice"], endpoint)
         if not world.quiet and world.true_ms < world.storm_until_ms:
             fault = "http_429"
         if fault:
@@ -73,11 +77,14 @@ class Wire(httpx.BaseTransport):
         trace = request.extensions.get("trace")
         if trace is not None:
             trace("http11.send_request_headers.started", {})
-        world.maybe_crash(f"before {received.method}")
+        if post is not None:
+            post.left = True
+        odds = CRASH_ODDS if post is None else PLACE_CRASH_ODDS
+        world.maybe_crash(f"before {received.method}", odds)
         world.pass_ms(rng.randint(10, 60))
         world.meanwhile()
         answered = self._answer(received, endpoint, fault)
-        world.maybe_crash(f"after {received.method}")
+        world.maybe_crash(f"after {received.method}", odds)
         world.pass_ms(rng.randint(10, 60))
         if answered.delay_s:
             world.pass_ms(TIMEOUT_MS)
@@ -112,6 +119,8 @@ class Wire(httpx.BaseTransport):
         rng, known = world.chance["network"], len(exchange.state.orders)
         if fault in FAULT_KINDS and fault not in ("invisible", "html_200"):
             exchange.faults = Faults([Rule(fault, "", 1.0, 1)], 0)
+        if fault == "duplicate_unanswered":
+            exchange.faults = Faults([Rule("duplicate", "", 1.0, 1)], 0)
         options = exchange.options
         if fault == "late_fill":
             exchange.options = replace(options, execution_delay_ms=rng.randint(1_000, 30_000))

@@ -22,7 +22,8 @@ CROSSES = ("ethbtc", "solbtc", "soleth")
 LISTING = (*(f"{coin.lower()}usdt" for coin in (*COINS, "USDC")), *CROSSES)
 SPOT = "10101010"
 ACCESS_KEY, SECRET_KEY = "simulated-access-key", "simulated-secret-key"
-STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "orders")
+CRASH_ODDS = 0.0012
+STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "orders", "twice")
 
 
 class Crash(BaseException):
@@ -31,6 +32,11 @@ class Crash(BaseException):
 
 class Violation(AssertionError):
     """An invariant does not hold."""
+
+
+def must(holds: object, invariant: str, text: str) -> None:
+    if not holds:
+        raise Violation(f"{invariant}: {text}")
 
 
 class ShockedMarket(Market):
@@ -113,7 +119,7 @@ class World:
         url = Request("GET", "127.0.0.1:1", "/v1/common/timestamp", "", {}, b"", "127.0.0.1")
         self.exchange.handle(url, self.true_ms)
 
-    def maybe_crash(self, place: str, odds: float = 0.0012) -> None:
+    def maybe_crash(self, place: str, odds: float = CRASH_ODDS) -> None:
         if not self.quiet and self.chance["crash"].random() < odds:
             self.crashes[place] += 1
             self.fired["crash"] += 1
