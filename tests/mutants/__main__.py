@@ -1,6 +1,7 @@
 """Prove that the standing defects are caught: each is put in, and the tests or the simulation must fail.
 
-python -m tests.mutants [--only TEXT] [--jobs J] [--json]
+python -m tests.mutants [--only TEXT] [--by CATCHER] [--jobs J] [--json]
+python -m tests.mutants --by simulation    which of those that the simulation is said to see does it see alone?
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -97,6 +98,12 @@ def run(mutants: list[Mutant], jobs: int, folder: Path) -> list[Verdict]:
         return list(pool.map(lambda mutant: _said(with_copy(lambda copy: judge(copy, mutant))), mutants))
 
 
+def chosen_mutants(only: str, by: str) -> list[Mutant]:
+    """Return the mutants of a name, each with those of its catchers that are to be asked; none without one."""
+    asked = [replace(m, seen_by=tuple(each for each in m.seen_by if by in each)) for m in MUTANTS if only in m.name]
+    return [mutant for mutant in asked if mutant.seen_by]
+
+
 def _said(verdict: Verdict) -> Verdict:
     word = f"caught by {verdict.caught_by}" if verdict.caught_by else "SURVIVED"
     print(f"{verdict.seconds:6.1f} s  {verdict.name}: {word}", file=sys.stderr, flush=True)
@@ -107,11 +114,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--only", default="", help="mutants whose name holds this text")
     options.add_argument(
+        "--by", default="", help="ask only the catchers whose name holds this text, such as simulation"
+    )
+    options.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="copies to work on (default: one a core)"
     )
     options.add_argument("--json", action="store_true", help="one JSON document on stdout")
     chosen = options.parse_args()
-    mutants = [mutant for mutant in MUTANTS if chosen.only in mutant.name]
+    mutants = chosen_mutants(chosen.only, chosen.by)
     with tempfile.TemporaryDirectory() as folder:
         verdicts = run(mutants, chosen.jobs, Path(folder))
     survivors = [verdict.name for verdict in verdicts if not verdict.caught_by]

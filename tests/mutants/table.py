@@ -1,7 +1,7 @@
 """The standing list of deliberate defects: one per guard and per step of the order protocol, and who must see each.
 
 A mutant is a text that stands exactly once in a file, and what takes its place. `simulation` hunts it over seeded
-worlds; anything else is a test file. Those named in the order protocol's own study carry its words.
+worlds; anything else is a test file. They are asked in turn, until one fails. Those named in the order protocol's own study carry its words.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ MUTANTS: tuple[Mutant, ...] = (
        "        order_id = shell.venue.place(request)\n",
        "        order_id = shell.venue.place(request)\n        order_id = shell.venue.place(request)\n", SIMULATION),
     _m("SENDING taken for never sent at recovery", "service/startup.py",
-       "Event.LOSE_SIGHT, text=text", "Event.NOT_SENT, text=text", T_STARTUP, SIMULATION),
+       "Event.LOSE_SIGHT, text=text", "Event.NOT_SENT, text=text", SIMULATION, T_STARTUP),
     _m("an unknown outcome taken for a refusal", EXECUTE,
        "outcome(Event.LOSE_SIGHT, text=exc.cause", "outcome(Event.REJECT, text=exc.cause", SIMULATION),
     _m("not sent and unknown confused", "venues/htx/transport.py",
@@ -88,9 +88,9 @@ MUTANTS: tuple[Mutant, ...] = (
        "    if not record.signed_at - CREATED_EARLY <= order.created_at <= record.signed_at + CREATED_LATE:",
        "    if False:", T_RECONCILE, T_SETTLE),
     _m("two orders of one intent unseen", RECONCILE,
-       "    if len(ours) < 2:", "    if len(ours) < 3:", T_SETTLE, T_RECONCILE, SIMULATION),
+       "    if len(ours) < 2:", "    if len(ours) < 3:", SIMULATION, T_SETTLE, T_RECONCILE),
     _m("strangers not looked for", "service/strangers.py",
-       "    for order in ours:\n", "    for order in ours[:0]:\n", T_STRANGERS, SIMULATION),
+       "    for order in ours:\n", "    for order in ours[:0]:\n", SIMULATION, T_STRANGERS),
     _m("a broken belief not looked for", "service/strangers.py",
        "    elif record.state in NEVER_WAS:", "    elif False:", T_STRANGERS),
     _m("ids are the same in every life", "core/ids.py",
