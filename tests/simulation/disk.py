@@ -74,6 +74,7 @@ class Disk:
     def restore(self, which: int) -> None:
         """Put an old copy in the journal's place while nobody has it open."""
         assert self._life is None
+        self.free()  # whoever restores makes room
         source = sqlite3.connect(":memory:")
         source.deserialize(self._copies[which % len(self._copies)])
         source.backup(self._keeper)

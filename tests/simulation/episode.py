@@ -27,8 +27,9 @@ HOUR_MS = 3_600_000
 NAMED = ("clock-skew", "market-halted")  # guards that are said as "try later"
 CALLS_MAX, ROWS_MAX = 200, 500
 HARM_MAX = Decimal("0.005")
-# Slots in which somebody else moved coins say nothing about harm done by a plan.
-OTHERS = ("hand_trade", "deposit", "withdrawal", "twin", "duplicate", "duplicate_unanswered")
+# Slots in which somebody else moved coins say nothing about harm done by a plan, nor does one that ends on an older
+# disk: which prices the plan went by is lost with the other.
+OTHERS = ("hand_trade", "deposit", "withdrawal", "twin", "duplicate", "duplicate_unanswered", "restored_backup")
 LATE = ("delayed_request", "late_fill", "invisible")
 
 
