@@ -122,8 +122,9 @@ MUTANTS: tuple[Mutant, ...] = (
     _m("vanished rows taken for a withdrawal", "service/flows.py", "    if gone:\n", "    if False:\n", T_FLOWS),
     _m("moving balances taken for a flow", "service/flows.py", "    if still != first:\n", "    if False:\n", T_FLOWS),
     # Guards of the data.
-    _m("a missing balance read as zero", "core/judge.py",
-       "        if asset not in snapshot.balances:\n", "        if False:\n", T_PLANNER),
+    _m("a missing balance read as zero", "core/absent.py",
+       "    reasons = {asset: _why_not_zero(snapshot, targets, usage, asset) for asset in missing}\n",
+       '    reasons = dict.fromkeys(missing, "")\n', T_PLANNER),
     _m("no memory of prices", "core/guards.py",
        "        yield from beyond(Deny.PRICE_JUMPED", "        beyond(Deny.PRICE_JUMPED", T_GUARDS, SIMULATION),
     _m("no peg check", "core/judge.py",
