@@ -136,8 +136,9 @@ def _in_parts(wish: Wish, amount: Decimal) -> Ladder:
 
     Where the whole is too little for two orders there is no such part, and as much as may be goes.
     """
-    whole = amount >= wish.quote or wish.quote < 2 * wish.ladder.low_quote
-    return wish.ladder if whole else wish.ladder.cut_to(wish.quote - wish.ladder.low_quote) or wish.ladder
+    if amount >= wish.quote:
+        return wish.ladder
+    return wish.ladder.cut_to(wish.quote - wish.ladder.low_quote) or wish.ladder
 
 
 def _best(wishes: Sequence[Wish], amounts: Mapping[str, Decimal], purse: Purse, setting: Setting) -> dict[str, Decimal]:
@@ -170,8 +171,8 @@ def _on_shorter_ladders(wanted: Sequence[Wish], room: Room) -> list[Wish]:
 
 def _clipped(wish: Wish, room: Room) -> Decimal:
     cap = room.notional_order_quote
-    least = wish.ladder.low_quote if wish.probes else wish.quote
-    return min(wish.quote, wish.book_quote, least, wish.quote if cap is None else cap)
+    most = wish.ladder.low_quote if wish.probes else wish.quote
+    return min(wish.book_quote, most, most if cap is None else cap)
 
 
 def _within_funds(wishes: Sequence[Wish], amounts: Mapping[str, Decimal], cash_free: Decimal) -> Mapping[str, Decimal]:
