@@ -17,7 +17,7 @@ from rebalancer.core.legs import Cut, Outcome, Setting, cut_to_size
 from rebalancer.core.model import Balance, Side, Snapshot, Usage
 from rebalancer.core.money import EXACT, ONE, BaseAmount, QuoteAmount
 from rebalancer.core.reasons import Trigger
-from rebalancer.core.sizing import Sized
+from rebalancer.core.sizing import Sized, largest_order
 from rebalancer.core.targets import Targets
 from rebalancer.core.valuation import Valuation, value_of
 from rebalancer.core.wishes import make_wishes
@@ -91,7 +91,7 @@ def after_perfect_fill(snapshot: Snapshot, cuts: list[Cut]) -> Snapshot:
 
 
 def joined(first: Outcome, more: Outcome, max_slippage_bps: Decimal) -> Outcome | None:
-    """Return both rounds as one set of orders, or None when the second adds nothing that a book or a limit allows."""
+    """Return both rounds as one set of orders, or None when the second adds nothing that book, limit or rules allow."""
     if not more.cuts or more.limited:
         return None
     cuts = {cut.wish.asset: cut for cut in first.cuts}
@@ -100,10 +100,15 @@ def joined(first: Outcome, more: Outcome, max_slippage_bps: Decimal) -> Outcome 
         if before is not None and before.wish.side is not cut.wish.side:
             return None  # a fee so large that the trade itself would be traded back
         cuts[cut.wish.asset] = cut if before is None else _sum(before, cut)
-    if any(cut.walk.exhausted or cut.walk.slippage_bps > max_slippage_bps for cut in cuts.values()):
+    if any(cut.walk.exhausted or cut.walk.slippage_bps > max_slippage_bps or _too_large(cut) for cut in cuts.values()):
         return None
     dropped = {asset: reason for asset, reason in (first.dropped | more.dropped).items() if asset not in cuts}
     return Outcome(list(cuts.values()), dropped)
+
+
+def _too_large(cut: Cut) -> bool:
+    """Return whether two rounds together are more than the exchange takes in one order."""
+    return cut.sized.size.value > largest_order(cut.wish.rules, cut.wish.side, cut.wish.collar)
 
 
 def _sum(first: Cut, more: Cut) -> Cut:

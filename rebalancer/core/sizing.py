@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rebalancer.core.collar import buy_bounds
-from rebalancer.core.model import MarketRules
+from rebalancer.core.collar import as_limit_sells, buy_bounds
+from rebalancer.core.model import MarketRules, Side
 from rebalancer.core.money import EXACT, ZERO, BaseAmount, QuoteAmount, floor_to_step
 from rebalancer.core.reasons import Reason, Skip
 
@@ -43,6 +43,13 @@ def buy_step(rules: MarketRules, spend: Decimal, *, amount_precision: bool, coll
 def smallest_trade(rules: MarketRules, nav_quote: Decimal) -> Decimal:
     """Return the least notional worth an order: 1.2 times HTX's minimum, or 0.1 % of NAV if that is more."""
     return max(rules.min_notional * MIN_NOTIONAL_MARGIN, nav_quote * SMALLEST_SHARE)
+
+
+def largest_order(rules: MarketRules, side: Side, collar: Decimal | None) -> Decimal:
+    """Return the largest size that the exchange takes in one order: of base for a sell, of quote money for a buy."""
+    if side is Side.SELL:
+        return rules.sell_quantity_max if collar is None else as_limit_sells(rules).sell_quantity_max
+    return rules.buy_notional_max if collar is None else EXACT.multiply(buy_bounds(rules).high, collar)
 
 
 def size_sell(
