@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from rebalancer.core import explain
+from rebalancer.core.collar import collar_price
 from rebalancer.core.guards import BOOK_AGE_MAX_S, SPREAD_MAX
 from rebalancer.core.legs import Wish
 from rebalancer.core.model import Book, CrossPair, MarketRules, Side, Snapshot
 from rebalancer.core.money import BPS, ONE, ZERO
+from rebalancer.core.reasons import Reason
 from rebalancer.core.routes import HUBS, Link, Way
 
 AGREEMENT_MAX = Decimal("0.01")  # between the pair's mid and the ratio of the two mids in the quote coin
@@ -33,11 +36,12 @@ class Crossing:
     fee_rate: Decimal
     mid: Decimal
     two_legs_cost: Decimal  # fees and half-spreads of the two orders that it replaces
+    collar: Decimal | None = None  # the worst price allowed, in the pair's quote coin; None for a market order
 
     @property
     def side(self) -> Side:
         """Return what is done in the pair: its base is sold, or bought with the coin that is given up."""
-        return Side.SELL if self.rules.base == self.sell.asset else Side.BUY
+        return _side_of(self.rules, self.sell)
 
     @property
     def fair(self) -> Decimal:
@@ -69,9 +73,12 @@ class Crossing:
 
 
 def crossings(
-    snapshot: Snapshot, sells: Iterable[Wish], buys: Iterable[Wish]
+    snapshot: Snapshot, sells: Iterable[Wish], buys: Iterable[Wish], max_slippage_bps: Decimal
 ) -> tuple[dict[Way, Crossing], tuple[str, ...]]:
-    """Return the direct ways whose pairs can be trusted and whose fee is lower, and a note on each doubtful pair."""
+    """Return the direct ways whose pairs can be trusted and whose fee is lower, and a note on each doubtful pair.
+
+    Where the orders of the two coins have collars, that of the pair has one too.
+    """
     pairs = {(pair.rules.base, pair.rules.quote): pair for pair in snapshot.crosses.values() if pair.rules.tradable}
     buyers = tuple(buys)
     made: dict[Way, Crossing] = {}
@@ -82,6 +89,9 @@ def crossings(
             if pair is None or not {sell.asset, buy.asset} & set(HUBS):
                 continue
             doubt = doubt_of(pair, snapshot, {wish.asset: wish.mid for wish in (sell, buy)})
+            collar = None if doubt or sell.collar is None else _collar(pair, sell, max_slippage_bps)
+            if isinstance(collar, Reason):
+                doubt = collar.text
             if doubt:
                 notes.append(f"{pair.rules.symbol} is not used: {doubt}")
                 continue
@@ -89,8 +99,22 @@ def crossings(
             rate = pair.fee.taker_fee_rate
             if rate < sell.fee_rate + buy.fee_rate:
                 cost = _one_leg_cost(sell) + _one_leg_cost(buy)
-                made[sell.asset, buy.asset] = Crossing(sell, buy, pair.rules, pair.book, rate, pair.book.mid, cost)
+                assert not isinstance(collar, Reason)
+                crossing = Crossing(sell, buy, pair.rules, pair.book, rate, pair.book.mid, cost, collar)
+                made[sell.asset, buy.asset] = crossing
     return made, tuple(notes)
+
+
+def _side_of(rules: MarketRules, sell: Wish) -> Side:
+    return Side.SELL if rules.base == sell.asset else Side.BUY
+
+
+def _collar(pair: CrossPair, sell: Wish, max_slippage_bps: Decimal) -> Decimal | Reason:
+    """Return the worst price allowed in a pair that can be trusted, or why no such order can be sent or filled."""
+    assert pair.book is not None and pair.book.mid is not None
+    side = _side_of(pair.rules, sell)
+    collar = collar_price(side, pair.book.mid, max_slippage_bps, pair.rules.tick_size)
+    return explain.no_collar(pair.rules, pair.book, side, collar, max_slippage_bps) or collar
 
 
 def doubt_of(pair: CrossPair, snapshot: Snapshot, mids: Mapping[str, Decimal]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rebalancer.core.choice import CASH_SHARE
+from rebalancer.core.collar import as_limit_sells
 from rebalancer.core.crosses import Crossing, crossings
 from rebalancer.core.depth import Walk, walk_book
 from rebalancer.core.legs import Cut, Setting, cut_of
@@ -18,7 +19,7 @@ from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import EXACT, ONE, ZERO, BaseAmount, QuoteAmount
 from rebalancer.core.reasons import Reason
 from rebalancer.core.routes import Way, choose_ways
-from rebalancer.core.sizing import size_buy, size_sell, smallest_trade
+from rebalancer.core.sizing import Sized, size_buy, size_collared_buy, size_sell, smallest_trade
 
 DUST_SHARE = Decimal("0.0001")  # of NAV: what whole lots may leave untraded; the narrowest band is ten times that
 
@@ -53,13 +54,15 @@ def route_directly(snapshot: Snapshot, usage: Usage, cuts: Sequence[Cut], settin
     """Return the same amounts over the cheapest ways; all over the quote coin where direct ones do not fit."""
     sells = {cut.wish.asset: cut for cut in cuts if cut.wish.side is Side.SELL}
     buys = {cut.wish.asset: cut for cut in cuts if cut.wish.side is Side.BUY}
-    ways, notes = crossings(snapshot, (cut.wish for cut in sells.values()), (cut.wish for cut in buys.values()))
+    sold, bought = ([cut.wish for cut in side.values()] for side in (sells, buys))
+    ways, notes = crossings(snapshot, sold, bought, setting.max_slippage_bps)
     amounts = choose_ways(
         {asset: cut.sized.notional_quote for asset, cut in sells.items()},
         {asset: cut.sized.notional_quote for asset, cut in buys.items()},
         {way: crossing.link(setting.max_slippage_bps) for way, crossing in ways.items()},
     )
-    fitter = _Fitter(sells | buys, ways, usage.amount_precision_symbols, setting)
+    free = {asset: snapshot.balances[asset].free for asset in sells}
+    fitter = _Fitter(sells | buys, ways, usage.amount_precision_symbols, setting, free)
     straight = fitter.fit(amounts)
     rest = fitter.rest(straight)
     if len(rest) + len(straight) > setting.room.orders or not fitter.is_payable(rest):
@@ -75,6 +78,7 @@ class _Fitter:
     ways: Mapping[Way, Crossing]
     amount_precision: frozenset[str]
     setting: Setting
+    free: Mapping[str, Decimal]  # of the coins that are sold
 
     def fit(self, amounts: Mapping[Way, Decimal]) -> list[Straight]:
         """Return the direct orders; each round makes a flow smaller by an order's worth or drops it, so it ends."""
@@ -95,29 +99,42 @@ class _Fitter:
         for way, wished in flows.items():
             crossing = self.ways[way]
             amount = min(wished, *(self._left(asset, made) for asset in way))
-            size = self._size(crossing, amount) if amount > ZERO else None
-            if size is None:
+            sized = self._size(crossing, amount) if amount > ZERO else None
+            if sized is None:
                 continue
-            notional = EXACT.multiply(size.value, crossing.sell.mid)
-            walk = walk_book(crossing.book, crossing.mid, size)
-            saves = notional * crossing.saving_at(walk.average_price)
+            walk = walk_book(crossing.book, crossing.mid, sized.size)
+            saves = sized.notional_quote * crossing.saving_at(walk.average_price)
             capped = any(self.cuts[asset].capped for asset in way)
-            made.append(Straight(crossing, size, notional, walk, saves, capped))
+            made.append(Straight(crossing, sized.size, sized.notional_quote, walk, saves, capped))
         return made
 
-    def _size(self, crossing: Crossing, amount: Decimal) -> BaseAmount | QuoteAmount | None:
-        """Return the size of an order that spends at most `amount`, in the lots and over the minimums of its pair."""
-        rules = crossing.rules
+    def _size(self, crossing: Crossing, amount: Decimal) -> Sized | None:
+        """Return an order that spends at most `amount` at the mid, in the lots and over the minimums of its pair."""
+        rules, collar = crossing.rules, crossing.collar
         spent = EXACT.divide(amount, crossing.sell.mid)
         pair_quote_mid = self.cuts[rules.quote].wish.mid
         smallest = smallest_trade(rules, self.setting.nav_quote / pair_quote_mid)
         if crossing.side is Side.SELL:
+            rules = rules if collar is None else as_limit_sells(rules)
             wish = EXACT.multiply(spent, crossing.mid)
             sized = size_sell(rules, wish_quote=wish, mid=crossing.mid, free=spent, smallest=smallest)
+        elif collar is not None:
+            wish = min(spent, self._committable(crossing, amount) * crossing.mid / collar)
+            sized = size_collared_buy(rules, wish_quote=wish, mid=crossing.mid, collar=collar, smallest=smallest)
         else:
             precision = rules.symbol in self.amount_precision
             sized = size_buy(rules, wish_quote=spent, smallest=smallest, amount_precision=precision)
-        return None if isinstance(sized, Reason) else sized.size
+        if isinstance(sized, Reason):
+            return None
+        # The worth of a sell is that of what it gives up; a collared buy commits more than its worth at the mid.
+        given = sized.size.value if crossing.side is Side.SELL else sized.notional_quote
+        return Sized(sized.size, EXACT.multiply(given, crossing.sell.mid))
+
+    def _committable(self, crossing: Crossing, amount: Decimal) -> Decimal:
+        """Return how many coins an order for `amount` may commit: all that the other orders do not need."""
+        sell = crossing.sell
+        others = EXACT.subtract(self.cuts[sell.asset].sized.notional_quote, amount)
+        return self.free[sell.asset] - EXACT.divide(others, sell.mid)
 
     def _left(self, asset: str, straight: Sequence[Straight]) -> Decimal:
         """Return how much value of a coin's chosen amount the direct orders leave."""
@@ -144,6 +161,8 @@ class _Fitter:
             crossing = each.crossing
             if crossing.side is Side.SELL:
                 lots += crossing.rules.lot_size * crossing.sell.mid
+            elif crossing.collar is not None:
+                lots += crossing.rules.lot_size * crossing.mid * crossing.sell.mid
             else:
                 lots += max(crossing.rules.quote_step, crossing.rules.lot_size) * crossing.sell.mid
         return min(lots, DUST_SHARE * self.setting.nav_quote)

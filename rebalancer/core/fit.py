@@ -180,7 +180,8 @@ def _resized(leg: Leg, size: BaseAmount | QuoteAmount) -> Leg:
     assert size.value <= leg.size.value, (size, leg.size)
     notional_quote = size.value * _unit_worth(leg)
     if isinstance(size, QuoteAmount) and leg.collar is not None:
-        notional_quote = EXACT.multiply(bought_within(size.value, leg.collar), leg.mid)
+        at_mid = EXACT.multiply(bought_within(size.value, leg.collar), leg.mid)
+        notional_quote = EXACT.multiply(at_mid, _unit_worth(leg))
     share = notional_quote / leg.notional_quote
     direct = None if leg.direct is None else replace(leg.direct, saves_quote=leg.direct.saves_quote * share)
     return replace(leg, size=size, notional_quote=notional_quote, fee_quote=leg.fee_quote * share, direct=direct)

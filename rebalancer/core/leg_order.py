@@ -73,4 +73,5 @@ def _direct(number: int, order: Straight, quote: str) -> Leg:
         reason=explain.straight(sell.why, buy.why, order.way, order.saves_quote, quote),
         capped=order.capped,
         direct=Direct(sell.mid, buy.mid, order.saves_quote),
+        collar=crossing.collar,
     )

@@ -114,7 +114,9 @@ class Leg:
     @property
     def committed_quote(self) -> Decimal:
         """Return what limits are held against: all that a buy can spend, what a sell is worth at the mid."""
-        return self.size.value if isinstance(self.size, QuoteAmount) else self.notional_quote
+        if isinstance(self.size, BaseAmount):
+            return self.notional_quote
+        return self.size.value if self.direct is None else EXACT.multiply(self.size.value, self.direct.spent_mid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def plan_csv(plan: Plan, header: PlanHeader) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    collars = {leg.asset: plain(leg.collar) for leg in plan.legs if leg.collar is not None}
+    collars = {leg.asset: plain(leg.collar) for leg in plan.legs if leg.collar is not None and leg.direct is None}
     for line in plan.assets:
         sold, spent_quote, fee_quote = _orders_of(plan, line.asset)
         figures = (

@@ -126,13 +126,13 @@ def _legs(console: Console, plan: Plan) -> None:
 
 def leg_words(leg: Leg, quote: str) -> str:
     """Return one order as a sentence: what, how much, at what cost."""
+    at_most = "at most " if leg.collar is not None and leg.side is Side.BUY else ""
     if leg.direct is not None:
-        size = f"{amount(leg.size.value)} {leg.spent}"
+        size = f"{at_most}{amount(leg.size.value)} {leg.spent}"
         what = f"sell {size} directly for {leg.received}, about {money(leg.notional_quote)} {quote}"
     elif leg.side is Side.SELL:
         what = f"sell {amount(leg.size.value)} {leg.asset} for about {money(leg.notional_quote)} {quote}"
     else:
-        at_most = "at most " if leg.collar is not None else ""
         what = f"buy {leg.asset} for {at_most}{amount(leg.size.value)} {quote}"
     if leg.collar is not None:
         what += f" ({OrderType.IOC} at {plain(leg.collar)} or better)"

@@ -225,8 +225,6 @@ def _orders(check: Check, limits: Limits) -> OrderPolicy:
             ("limits", "max_slippage_bps"),
             f'{text} order_type = "ioc": HTX refuses limit prices far from the last trade',
         )
-    if (order_type, route) == (OrderType.IOC, Route.DIRECT):
-        check.wrong(("orders", "route"), '"direct" with order_type = "ioc" is not yet supported; choose one of them')
     return OrderPolicy(OrderType(order_type), Route(route))
 
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.money import plain
-from rebalancer.core.targets import BandRule, OrderType, Route
+from rebalancer.core.targets import BandRule, OrderType
 from rebalancer.targets.keys import (
     ASSET,
     COINS,
@@ -135,7 +135,6 @@ def _ioc_rules() -> list[dict[str, Any]]:
     ioc = {"properties": {"order_type": {"const": OrderType.IOC.value}}, "required": ["order_type"]}
     then = {
         "limits": {"properties": {"max_slippage_bps": {"maximum": IOC_SLIPPAGE_MAX_BPS}}},
-        "orders": {"properties": {"route": {"not": {"const": Route.DIRECT.value}}}},
     }
     return [{"if": {"properties": {"orders": ioc}, "required": ["orders"]}, "then": {"properties": then}}]
 

@@ -11,7 +11,7 @@ from rebalancer.backtest.result import Result
 from rebalancer.backtest.series import generate
 from rebalancer.backtest.setting import BacktestSetting
 from rebalancer.core.money import EXACT, ZERO
-from rebalancer.core.targets import OrderPolicy, Route
+from rebalancer.core.targets import OrderPolicy, OrderType, Route
 from tests.backtest.histories import FREE, d, targets
 
 WEIGHTS: dict[str, str | int] = {"BTC": 30, "ETH": 25, "SOL": 20, "LINK": 10, "USDT": 15}
@@ -19,14 +19,15 @@ SPREAD = replace(FREE, spread_bps=d(4))
 COINS = ("BTC", "ETH", "SOL", "LINK")
 
 
-def run(seed: int, route: Route, setting: BacktestSetting = SPREAD) -> Result:
-    wanted = replace(targets(WEIGHTS), orders=OrderPolicy(route=route))
+def run(seed: int, route: Route, setting: BacktestSetting = SPREAD, order_type: OrderType = OrderType.MARKET) -> Result:
+    wanted = replace(targets(WEIGHTS), orders=OrderPolicy(order_type, route))
     return run_backtest(generate(seed, 400, COINS), wanted, setting)
 
 
+@pytest.mark.parametrize("order_type", list(OrderType))
 @pytest.mark.parametrize("seed", range(6))
-def test_direct_orders_save_fees_and_the_books_stay_exact(seed: int) -> None:
-    direct, over_quote = run(seed, Route.DIRECT), run(seed, Route.QUOTE)
+def test_direct_orders_save_fees_and_the_books_stay_exact(seed: int, order_type: OrderType) -> None:
+    direct, over_quote = (run(seed, route, SPREAD, order_type) for route in (Route.DIRECT, Route.QUOTE))
     pairs = {trade.symbol for trade in direct.trades if trade.quote != "USDT"}
     assert pairs and pairs <= {"ethbtc", "solbtc", "linkbtc", "soleth", "linketh"}, f"seed {seed}"
     assert all(trade.quote == "USDT" for trade in over_quote.trades), f"seed {seed}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rebalancer.core.collar import collar_price
 from rebalancer.core.crosses import Crossing, crossings, doubt_of
 from rebalancer.core.ladder import Ladder
 from rebalancer.core.legs import Wish
@@ -87,26 +88,26 @@ def test_a_way_without_a_pair_or_with_a_doubtful_one_does_not_hide_the_ways_afte
     seen = seen_with(listed("XRP", "BTC", book=None), listed("ETH", "BTC"), listed("SOL", "ETH"))
     sells = [wish(asset, Side.SELL) for asset in ("XRP", "ETH")]
     buys = [wish(asset, Side.BUY) for asset in ("BTC", "SOL")]
-    made, notes = crossings(seen, sells, buys)
+    made, notes = crossings(seen, sells, buys, d(50))
     assert set(made) == {("ETH", "BTC"), ("ETH", "SOL")}
     assert len(notes) == 1 and notes[0].startswith("xrpbtc is not used")
-    made, notes = crossings(seen, sells, buys[::-1])
+    made, notes = crossings(seen, sells, buys[::-1], d(50))
     assert set(made) == {("ETH", "BTC"), ("ETH", "SOL")} and len(notes) == 1
 
 
 def test_a_doubtful_pair_of_a_coin_does_not_hide_its_next_one() -> None:
     seen = seen_with(listed("XRP", "BTC", book=None), listed("XRP", "ETH"))
-    made, notes = crossings(seen, [wish("XRP", Side.SELL)], [wish("BTC", Side.BUY), wish("ETH", Side.BUY)])
+    made, notes = crossings(seen, [wish("XRP", Side.SELL)], [wish("BTC", Side.BUY), wish("ETH", Side.BUY)], d(50))
     assert set(made) == {("XRP", "ETH")} and len(notes) == 1
 
 
 def test_a_pair_of_two_coins_without_bitcoin_or_ether_is_not_looked_at() -> None:
-    made, notes = crossings(seen_with(listed("SOL", "XRP")), [wish("SOL", Side.SELL)], [wish("XRP", Side.BUY)])
+    made, notes = crossings(seen_with(listed("SOL", "XRP")), [wish("SOL", Side.SELL)], [wish("XRP", Side.BUY)], d(50))
     assert not made and not notes
 
 
 def test_two_orders_cost_their_fees_and_half_their_spreads() -> None:
-    made, _ = crossings(seen_with(listed("ETH", "BTC")), [wish("ETH", Side.SELL)], [wish("BTC", Side.BUY)])
+    made, _ = crossings(seen_with(listed("ETH", "BTC")), [wish("ETH", Side.SELL)], [wish("BTC", Side.BUY)], d(50))
     assert made["ETH", "BTC"].two_legs_cost == pytest.approx(d("0.0044"))
 
 
@@ -131,3 +132,33 @@ def test_a_book_whose_sides_meet_or_have_no_price_is_crossed() -> None:
     assert doubt(Book("ethbtc", (same,), (same,), NOW)).startswith("its book is crossed or without a price")
     nothing = Level(ZERO, ONE)
     assert doubt(Book("ethbtc", (nothing,), (same,), NOW)).startswith("its book is crossed or without a price")
+
+
+def collared(asset: str, side: Side) -> Wish:
+    return replace(wish(asset, side), collar=MIDS[asset])
+
+
+def test_a_pair_is_collared_where_its_two_coins_are_and_on_the_side_that_is_done_in_it() -> None:
+    seen = seen_with(listed("ETH", "BTC", rules=rules("ETH", "BTC", tick_size=d("0.000001"))))
+    mid = seen.crosses["ethbtc"].book
+    assert mid is not None and mid.mid is not None
+    for sell, buy, wanted in (("ETH", "BTC", Side.SELL), ("BTC", "ETH", Side.BUY)):
+        made, _ = crossings(seen, [collared(sell, Side.SELL)], [collared(buy, Side.BUY)], d(50))
+        assert made[sell, buy].collar == collar_price(wanted, mid.mid, d(50), d("0.000001"))
+        plain, _ = crossings(seen, [wish(sell, Side.SELL)], [wish(buy, Side.BUY)], d(50))
+        assert plain[sell, buy].collar is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "most_bps", "doubt"),
+    [
+        ({"limit_buy_quantity_max": None}, 50, "names no limits"),
+        ({"tick_size": d("0.000001")}, 1, "beyond max_slippage"),
+    ],
+)
+def test_a_pair_that_takes_no_such_order_or_would_fill_none_is_noted(
+    changes: dict[str, Any], most_bps: int, doubt: str
+) -> None:
+    seen = seen_with(listed("ETH", "BTC", rules=rules("ETH", "BTC", **changes)))
+    made, notes = crossings(seen, [collared("ETH", Side.SELL)], [collared("BTC", Side.BUY)], d(most_bps))
+    assert not made and len(notes) == 1 and notes[0].startswith("ethbtc is not used") and doubt in notes[0]

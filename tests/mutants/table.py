@@ -262,6 +262,12 @@ MUTANTS: tuple[Mutant, ...] = (
     _m("percents of what is elsewhere", "core/planner.py",
        "    room = room_left(targets.limits, usage, valuation.nav_here_quote)\n",
        "    room = room_left(targets.limits, usage, valuation.nav_quote)\n", T_OWNER_P),
+    _m("ioc: what a direct buy commits is counted in the pair's own coin", "core/plan.py",
+       "return self.size.value if self.direct is None else EXACT.multiply(self.size.value, self.direct.spent_mid)",
+       "return self.size.value", "core/test_direct_collared.py"),
+    _m("ioc: a direct buy commits coins that other orders need", "core/direct.py",
+       "            wish = min(spent, self._committable(crossing, amount) * crossing.mid / collar)\n", "            wish = spent\n",
+       "core/test_direct_collared.py"),
     # Balance rows that are missing.
     _m("a missing row is a row of nothing", "core/absent.py",
        "    if not usage.coins.get(asset, UNKNOWN).excused:\n", "    if False:\n", "core/test_absent.py"),

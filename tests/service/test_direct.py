@@ -12,12 +12,13 @@ import httpx
 import pytest
 
 from rebalancer.core.fit import first_leg_alone
-from rebalancer.core.model import Snapshot, Usage
+from rebalancer.core.model import Side, Snapshot, Usage
+from rebalancer.core.money import BPS
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.core.plan_json import PlanHeader, plan_document
 from rebalancer.core.planner import make_plan
 from rebalancer.core.snapshot_json import read_snapshot
-from rebalancer.core.targets import OrderPolicy, Route, Targets
+from rebalancer.core.targets import OrderPolicy, OrderType, Route, Targets
 from rebalancer.journal.records import unpack_snapshot
 from rebalancer.journal.rows import Kind
 from rebalancer.service.cycle import CycleStatus
@@ -32,14 +33,18 @@ CROSSES = ("ethbtc", "solbtc", "linkbtc", "soleth", "linketh")
 CROSSED = {"BTC": "0.2", "ETH": "14", "SOL": "30", "LINK": "1500", "USDT": "15000"}
 
 
-def wanted(**more: Any) -> Targets:
-    made = targets(WEIGHTS, limits=LIVE_LIMITS)
-    return replace(made, orders=OrderPolicy(route=Route.DIRECT), **more)
+BOTH = pytest.mark.parametrize("order_type", list(OrderType))
 
 
-def house(folder: Path, balances: dict[str, str] = CROSSED, **more: Any) -> House:
+def wanted(order_type: OrderType = OrderType.MARKET) -> Targets:
+    return replace(targets(WEIGHTS, limits=LIVE_LIMITS), orders=OrderPolicy(order_type, Route.DIRECT))
+
+
+def house(
+    folder: Path, balances: dict[str, str] = CROSSED, order_type: OrderType = OrderType.MARKET, **more: Any
+) -> House:
     held = {asset: Decimal(amount) for asset, amount in balances.items()}
-    return House(folder, balances=held, targets=wanted(), **more)
+    return House(folder, balances=held, targets=wanted(order_type), **more)
 
 
 def random_holdings(seed: int) -> dict[str, str]:
@@ -57,14 +62,17 @@ def test_the_pairs_of_hubs_and_targets_are_read_only_where_direct_routes_are_wan
     assert observe(home.shell.venue, home.shell.gather, over_quote, ACCOUNT).snapshot.crosses == {}
 
 
+@BOTH
 @pytest.mark.parametrize("seed", range(8))
-def test_a_live_cycle_ends_in_bands_and_both_sides_agree_to_the_last_digit(seed: int, tmp_path: Path) -> None:
+def test_a_live_cycle_ends_in_bands_and_both_sides_agree_to_the_last_digit(
+    seed: int, order_type: OrderType, tmp_path: Path
+) -> None:
     options = ExchangeOptions(
         buy_precision=random.Random(seed).choice(("value", "amount")),
         fill_precision=random.Random(seed).choice(("significant", "amount")),
     )
     start = random_holdings(seed)
-    home = house(tmp_path, start, options=options)
+    home = house(tmp_path, start, order_type, options=options)
     for _ in range(6):  # a symbol that wants fewer decimals is learned by one refusal
         result = home.cycle()
         if result.status is CycleStatus.WITHIN_BANDS:
@@ -74,6 +82,25 @@ def test_a_live_cycle_ends_in_bands_and_both_sides_agree_to_the_last_digit(seed:
     assert not home.journal.state.halts, seed
     state = home.journal.state
     assert all(state.totals[asset] == home.held(asset) for asset in start), seed
+
+
+def test_no_direct_order_with_a_collar_fills_beyond_it_or_spends_more_than_it_committed(tmp_path: Path) -> None:
+    home = house(tmp_path, order_type=OrderType.IOC)
+    result = home.cycle()
+    assert result.plan is not None
+    straight = [leg for leg in result.plan.legs if leg.direct is not None]
+    assert {leg.side for leg in straight} == {Side.BUY, Side.SELL}, "both ends of a pair are given up"
+    most = home.targets.limits.max_slippage_bps / BPS
+    for leg in straight:
+        record = next(r for r in home.records if r.intent_seq == leg.intent_seq)
+        (order,) = home.orders_of(record.client_order_id)
+        assert order.kind.endswith("-ioc") and order.price == leg.collar == record.price, leg
+        assert leg.collar is not None and record.filled_quantity, leg
+        paid = record.filled_quote / record.filled_quantity
+        beyond = paid - leg.collar if leg.side is Side.BUY else leg.collar - paid
+        assert beyond <= 0 and abs(leg.collar - leg.mid) <= most * leg.mid, leg
+        spent = record.filled_quote if leg.side is Side.BUY else record.filled_quantity
+        assert spent <= leg.size.value, leg
 
 
 def test_a_direct_plan_sends_fewer_orders_and_leaves_the_cash_alone(tmp_path: Path) -> None:
@@ -107,10 +134,13 @@ def test_a_direct_order_counts_on_both_sides_of_the_turnover_and_once_in_the_not
     assert usage.turnover_quote > usage.notional_quote / 2, "what is sold for coins is bought too"
 
 
+@BOTH
 @pytest.mark.parametrize("fault", ["lost_reply@place=1x1", "lost_request@place=1x1", "partial=1x1", "invisible=1x1"])
-def test_a_direct_order_of_unknown_outcome_is_found_or_proven_absent(fault: str, tmp_path: Path) -> None:
+def test_a_direct_order_of_unknown_outcome_is_found_or_proven_absent(
+    fault: str, order_type: OrderType, tmp_path: Path
+) -> None:
     start = {asset: Decimal(amount) for asset, amount in CROSSED.items()}
-    home = house(tmp_path, faults=fault)
+    home = house(tmp_path, order_type=order_type, faults=fault)
     for _ in range(8):
         home.cycle()
         if not home.journal.state.unresolved:

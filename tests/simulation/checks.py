@@ -27,6 +27,7 @@ SMALLEST, SMALLEST_SHARE = Decimal(30), Decimal("0.002")  # of NAV: the smallest
 TELLING, AGREEING = {"zero_price", "one_sided", "frozen_price"}, {"times_ten", "times_ten_all"}
 DAY = timedelta(hours=24)
 FRESH_MS, PLAN_AGE_MS = 15_000, 300_000
+PAIR_OFF_MAX = Fraction(1, 100)  # of the mid of a pair of two coins against the ratio of theirs
 # A twin of the state machine on purpose: the checker must not believe the code under test.
 NEXT = {
     "close": "abandoned", "deny": "denied", "accept": "acked", "reject": "rejected", "not_sent": "abandoned",
@@ -182,7 +183,8 @@ class Checker:
         """I18: nothing below what is kept leaves, by the exchange's own balances, and what leaves is not bought."""
         gets, pays = known.coins() if known.side == "buy" else known.coins()[::-1]
         must(gets not in self.targets.leaving, "I18", f"{known.cid} buys {gets}, which is to be sold")
-        left = self.world.held(pays) - Decimal((known.sending or {})["amount"])
+        each = Decimal(known.price or 1) if known.side == "buy" else 1  # a buy with a price carries base
+        left = self.world.held(pays) - Decimal((known.sending or {})["amount"]) * each
         looked_ms = max((ms for name, ms in read_ms.items() if name.startswith("balance")), default=0)
         known_to_us = self.world.moved_ms < looked_ms
         kept = self.targets.kept.get(pays, Decimal(0))
@@ -255,10 +257,13 @@ class Checker:
 
     def _within_collar(self, body: dict[str, Any], known: Known) -> None:
         """Hold an IOC order's price and cost against the mid and the leg of its own plan, by other arithmetic."""
-        plan, coin = self.plan_rows[known.run]["plan"], body["symbol"].removesuffix("usdt").upper()
-        mid = next(Fraction(line["price"]) for line in plan["assets"] if line["asset"] == coin)
+        plan, (coin, priced) = self.plan_rows[known.run]["plan"], known.coins()
+        mids = {line["asset"]: Fraction(line["price"]) for line in plan["assets"]}
+        mid = mids[coin] / mids[priced]
         leg = next(leg for leg in plan["legs"] if leg["symbol"] == body["symbol"])
         price, slip = Fraction(body["price"]), Fraction(self.targets.limits.max_slippage_bps) / 10_000
+        if priced != self.targets.quote:  # whose own mid may be so far from the ratio of the two
+            slip = (1 + slip) * (1 + PAIR_OFF_MAX) - 1
         tick = Fraction(1, 10 ** self.world.market.specs()[body["symbol"]].price_precision)
         must((price / tick).denominator == 1, "I16", f"{known.cid}: {price} is between two ticks of {tick}")
         if known.side == "buy":

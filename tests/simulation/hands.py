@@ -67,8 +67,8 @@ def random_targets(rng: random.Random, limits: Limits, orders: OrderPolicy) -> T
 
 def random_orders(rng: random.Random) -> OrderPolicy:
     """Return market orders over the cash, or coin for coin where that is cheaper, or orders with a collar."""
-    kinds = (OrderPolicy(), OrderPolicy(route=Route.DIRECT), OrderPolicy(OrderType.IOC))
-    return rng.choices(kinds, (3, 4, 3))[0]
+    kinds = [OrderPolicy(order_type, route) for order_type in OrderType for route in Route]
+    return rng.choice(kinds)
 
 
 class Hands:

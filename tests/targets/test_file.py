@@ -46,7 +46,6 @@ REFUSED: dict[str, tuple[str, str, int, tuple[str, ...]]] = {
     "band of a coin as text": ("", '[bands.per_coin]\nBTC = "4"', 9, ('"4" should be a bare number, 0.1 to 50 points',)),
     "band of a coin too wide": ("", "[bands.per_coin]\nBTC = 51", 9, ("51 should be a bare number, 0.1 to 50 points",)),
     "bands by coin, no section": ("", "[bands]\nper_coin = 0", 9, ("bands.per_coin: should be a section",)),
-    "words that do not go together yet": ("", '[orders]\norder_type = "ioc"\nroute = "direct"', 10, ('"direct" with order_type = "ioc" is not yet supported',)),
     "collar wider than HTX takes": (
         "", '[orders]\norder_type = "ioc"\n[limits]\nmax_slippage_bps = 801', 11,
         ("limits.max_slippage_bps: 801 is above 800 basis points, the most for order_type", "far from the last trade"),
