@@ -80,6 +80,7 @@ def enumerate_boundaries() -> list[str]:
             if _status(done) == "work_left" and _status(world.run()) == "done":  # a busy machine may be too slow for it
                 wrong = complaints_at_the_end(world)
                 assert not wrong, wrong
+                assert len(set(passed)) == len(passed), "two boundaries of one name: a signal would come at both"
                 return passed
     raise AssertionError((done.returncode, done.stdout, done.stderr))
 

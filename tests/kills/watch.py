@@ -70,12 +70,15 @@ class WatchedDatabase(sqlite3.Connection):
         return self._between(before, after, lambda: super(WatchedDatabase, self).execute(sql, *values))
 
     def executescript(self, sql: str) -> sqlite3.Cursor:
-        before, after = "journal: before its tables", "journal: after its tables"
-        return self._between(before, after, lambda: super(WatchedDatabase, self).executescript(sql))
+        name = self.watch.name("journal: its tables")
+        return self._between(
+            f"{name}: before", f"{name}: after", lambda: super(WatchedDatabase, self).executescript(sql)
+        )
 
     def _boundaries(self, sql: str) -> tuple[str, str]:
         if sql.startswith("PRAGMA journal_mode"):
-            return "journal: before its log", "journal: after its log"
+            name = self.watch.name("journal: its log")
+            return f"{name}: before", f"{name}: after"
         if sql.startswith("BEGIN"):
             return f"{self.under_way}: before BEGIN", ""
         if sql == "COMMIT":
