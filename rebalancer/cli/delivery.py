@@ -105,6 +105,9 @@ def deliver(settings: Settings, answer: Answer, clock: SystemClock, wait_s: floa
         return Delivered(answer, Status.RECORDED, paused)
     except LockHeld:
         given = _give(paths.state, answer)
+    except PermissionError:  # the lock, for one
+        _require_owner(paths.state)
+        raise
     status = Status.GIVEN
     if wait_s is not None:
         _wait(settings, given, answer, clock, wait_s)
@@ -116,6 +119,17 @@ def deliver(settings: Settings, answer: Answer, clock: SystemClock, wait_s: floa
 
 def _give(state: Path, answer: Answer) -> str:
     """Leave an answer for the service; ConfigError where it would not count."""
+    _require_owner(state)
+    try:
+        return leave(state, answer)
+    except RequestRefused as exc:
+        raise ConfigError(str(exc)) from None
+    except OSError as exc:
+        raise ConfigError(f"{state / FOLDER}: the answer cannot be left there: {exc.strerror}") from None
+
+
+def _require_owner(state: Path) -> None:
+    """Raise ConfigError unless the state directory is ours."""
     owner = state.stat().st_uid
     if owner != os.geteuid():
         name = _name_of(owner)
@@ -123,12 +137,6 @@ def _give(state: Path, answer: Answer) -> str:
             f"{state} belongs to {name}, whose answers alone the running service takes; "
             f"run the same as that user: `runuser -u {name} -- rebalancer ack ...`"
         )
-    try:
-        return leave(state, answer)
-    except RequestRefused as exc:
-        raise ConfigError(str(exc)) from None
-    except OSError as exc:
-        raise ConfigError(f"{state / FOLDER}: the answer cannot be left there: {exc.strerror}") from None
 
 
 def _name_of(uid: int) -> str:

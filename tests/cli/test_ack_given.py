@@ -194,7 +194,10 @@ def test_another_user_is_told_whose_answers_count(owner: Owner, halt: int) -> No
     with mock.patch("os.geteuid", return_value=os.getuid() + 54321):
         said = given(owner, str(halt))
         assert status(owner)["answers"] is None, "they are not his to see"
-    assert said.code == Exit.CONFIG and "`runuser -u " in " ".join(said.err.split())
+        with mock.patch("rebalancer.cli.delivery.hold_lock", side_effect=PermissionError(13, "denied")):
+            stopped = owner.say("ack", str(halt), "--yes")
+    for each in (said, stopped):
+        assert each.code == Exit.CONFIG and "`runuser -u " in " ".join(each.err.split())
     assert status(owner)["answers"]["waiting"] == []
 
 
