@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.core.depth import Walk, walk_book
-from rebalancer.core.model import Book, Level
+from rebalancer.core.depth import Walk, size_within, walk_book
+from rebalancer.core.model import Book, Level, Side
 from rebalancer.core.money import BaseAmount, QuoteAmount
 from tests.core.builders import NOW, d
 
@@ -50,3 +50,31 @@ def test_the_way_from_the_mid_to_the_best_bid_is_a_cost_too() -> None:
 def test_a_side_that_is_not_there_is_our_mistake_by_the_symbols_name(size: BaseAmount | QuoteAmount) -> None:
     with pytest.raises(AssertionError, match=r"^btcusdt$"):
         walk_book(Book("btcusdt", (), (), NOW), MID, size)
+
+
+@pytest.mark.parametrize(
+    ("side", "enough", "bps", "size"),
+    [
+        (Side.SELL, "0.5", 10_000, "1"),  # whole levels, as soon as they are enough
+        (Side.SELL, "1", 10_000, "1"),
+        (Side.SELL, "1.1", 10_000, "3"),
+        (Side.BUY, "250", 10_000, "250"),
+        (Side.BUY, "250.1", 10_000, "450"),
+        (Side.SELL, "100", 0, "1"),  # the best price is the worst allowed
+        (Side.SELL, "100", 1000, "2"),  # an average of 90
+        (Side.SELL, "100", 5000, "7"),
+        (Side.BUY, "10000", 2500, "250"),
+        (Side.BUY, "10000", 2499, "0"),
+    ],
+)
+def test_a_side_takes_what_keeps_its_average_within_the_slippage_and_is_asked_no_further_than_enough(
+    side: Side, enough: str, bps: int, size: str
+) -> None:
+    assert size_within(BOOK, MID, side, d(bps), d(enough)) == d(size)
+
+
+def test_books_of_more_digits_than_a_default_context_holds_are_summed_exactly() -> None:
+    tiny = d("1e-28")
+    book = Book("btcusdt", (Level(d(1), d(1)), Level(d(1), tiny)), (Level(d(1), d(1)), Level(d(1), tiny)), NOW)
+    assert size_within(book, d(1), Side.SELL, d(0), d(9)) == d(f"1.{'0' * 27}1")
+    assert walk_book(book, d(1), BaseAmount(d(f"1.{'0' * 27}1"))).average_price == 1

@@ -9,7 +9,7 @@ import pytest
 
 from rebalancer.core.money import BaseAmount, QuoteAmount
 from rebalancer.core.reasons import Reason, Skip
-from rebalancer.core.sizing import Sized, buy_step, size_buy, size_sell, smallest_trade
+from rebalancer.core.sizing import Sized, buy_step, size_buy, size_collared_buy, size_sell, smallest_trade
 from tests.core.builders import d, rules
 
 BASE: dict[str, Any] = {
@@ -93,3 +93,19 @@ def test_the_smallest_trade_is_a_thousandth_of_the_account_but_no_less_than_the_
 def test_a_buy_uses_its_symbols_step_by_the_precision_that_was_learned() -> None:
     assert buy("50.55", amount_precision=True, lot_size=d(1)) == Sized(QuoteAmount(d(50)), d(50))
     assert buy("50.55", lot_size=d("0.001")) == Sized(QuoteAmount(d("50.55")), d("50.55"))
+    assert buy("50.5555", amount_precision=True, lot_size=d("0.001")) == Sized(QuoteAmount(d("50.555")), d("50.555"))
+
+
+@pytest.mark.parametrize(
+    ("wish", "made"),
+    [
+        ("9.9", Reason(Skip.ZERO_AFTER_FLOOR, "less than one lot of 0.1 BTC")),
+        ("19.9", Reason(Skip.BELOW_MIN_QUANTITY, "0.1 BTC is below the exchange's minimum of 0.2")),
+        ("20", Sized(QuoteAmount(d("20.2")), d(20))),
+        ("5000", Sized(QuoteAmount(d(303)), d(300))),
+    ],
+)
+def test_a_buy_with_a_collar_is_whole_lots_at_what_they_cost_at_most(wish: str, made: Sized | Reason) -> None:
+    limit = rules("BTC", **BASE, limit_quantity_min=d("0.2"), limit_buy_quantity_max=d(3))
+    sized = size_collared_buy(limit, wish_quote=d(wish), mid=d(100), collar=d(101), smallest=d(12))
+    assert sized == made

@@ -9,7 +9,7 @@ import pytest
 
 from rebalancer.core.model import Usage
 from rebalancer.core.money import plain
-from rebalancer.core.spread import Spread, spread_of
+from rebalancer.core.spread import Spread, days_of_looks, spread_of
 from rebalancer.core.targets import Limits
 from rebalancer.report.spread import spread_document, spread_text
 from tests.core.builders import d, snapshot, targets
@@ -69,3 +69,17 @@ def test_the_words_name_turnover_fees_days_and_the_limits_that_spread_it() -> No
         "turnover_quote": "4000", "turnover": "0.4", "fee_quote": plain(made.fee_quote), "days": 2
     }  # fmt: skip
     assert "within a day by the limits" in spread_text(spread({"BTC": 45, "ETH": 30, "USDT": 25}), wanted)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_notional_per_day": d(1000)}, {"max_order_notional": d(100)}, {"max_orders_per_day": 1}]
+)
+def test_its_plan_is_held_back_by_no_limit(limits: dict[str, Any]) -> None:
+    made = spread({"BTC": 10, "ETH": 65, "USDT": 25}, **limits)
+    assert made.plan.totals is not None and made.plan.totals.notional_quote > 7900
+
+
+@pytest.mark.parametrize(("needed", "looks", "days"), [(4000, "3", 2), (4001, "1", 5), (4400, "5", 1), (3000, "4", 1)])
+def test_a_part_of_a_look_is_a_look_and_a_part_of_a_day_a_day(needed: int, looks: str, days: int) -> None:
+    wanted = targets({"BTC": 75, "USDT": 25}, limits=Limits(max_turnover_per_cycle=d(10)))
+    assert days_of_looks(wanted, Usage(), d(10_000), d(needed), d(looks)) == days
