@@ -53,7 +53,7 @@ class Ladder:
         """Return the largest size worth no more than `quote`."""
         if quote >= self.high_quote:
             return self.high
-        size = self.floor(EXACT.divide(quote, self.unit)) if quote > ZERO else ZERO
+        size = self.floor(EXACT.divide(quote, self.unit))
         return size if size >= self.low else None
 
     def up(self, quote: Decimal) -> Decimal | None:
