@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from tests.reliability_report.measures import Line, Source, Verdict, faults_a_hundred
+from tests.reliability_report.measures import Line, Source, Verdict, faults_a_hundred, faults_fired
 
 WIDTH, README_WIDTH = 80, 120
 START = "- **Shown, not only promised.** `python -m tests.reliability_report` measures it anew."
@@ -42,7 +42,7 @@ def _simulation(made: Mapping) -> str:  # type: ignore[type-arg]
     minutes = made["settle_s_max"] / 60
     return (
         f"{made['counted']:,} simulated cycles that sent an order or were refused by a named guard "
-        f"({made['orders']:,} orders, {faults_a_hundred(made):.0f} faults of {len(made['fired'])} kinds a hundred "
+        f"({made['orders']:,} orders, {faults_a_hundred(made):.0f} faults of {len(faults_fired(made))} kinds a hundred "
         f"calls) in which {broke}, and each order's end was known {minutes:.0f} minute(s) after the last fault"
     )
 

@@ -26,7 +26,7 @@ DRILLS = {
 PASSED = {"passed": 9, "failed": 0, "skipped": 0}
 GROWTHS = {f"{name}_growth": 0.0 for name in ("resident_kib", "objects", "threads", "files")}
 GOOD: dict[str, Any] = {
-    "simulation": {"counted": 10_000_000, "orders": 9, "calls": 100, "fired": {"crash": 12}, "violations": [],
+    "simulation": {"counted": 10_000_000, "orders": 9, "calls": 100, "fired": {"crash": 12, "leave": 50}, "violations": [],
                    "problems": [], "settle_s_max": 120.0},
     "kills": DRILLS, "pairs": DRILLS | {"second_kills": 590}, "stops": DRILLS,
     "hostile": {"judged": 1_000_000, "problems": []},
@@ -38,7 +38,7 @@ GOOD: dict[str, Any] = {
     "soak": {"days": 30, "cycles": 720, "orders": 200, "missed_slots": 0, "problems": [], **GROWTHS},
     "replay": PASSED, "secrets": PASSED, "web": PASSED,
     "stack": {"soak": {"of": 7, "ran": list("abcdefg"), "not": []}},
-    "catalogue": {"rows": 126, "shown": 126, "waiting": 0},
+    "catalogue": {"rows": 126, "shown": 125, "waiting": 0, "out_of_scope": 1},
     "exposure": {"rebalancer.service": 1.1},
 }  # fmt: skip
 # What this project does not claim: it says so on the page.
@@ -56,7 +56,7 @@ HARM: dict[str, Callable[[dict[str, Any]], object]] = {
     "deliberate defects caught": lambda d: d["mutants"]["survivors"].append("one"),
     "generated changes noticed, by part": lambda d: d["mutmut"]["by_file"][1].__setitem__(2, 94),
     "survivors without a reason": lambda d: d["mutmut"]["unlisted"].append({}),
-    "rows with a named test": lambda d: d["catalogue"].update(shown=125),
+    "rows with a named test": lambda d: d["catalogue"].update(shown=124),
     "branches taken by their tests": lambda d: d["branches"].update(missing=1),
     "assertions in production": lambda d: d["branches"].update(asserts=79),
     "answers before all was synced": lambda d: d["power"].update(unsynced_answers=1),
