@@ -1,7 +1,8 @@
 """How far to go: weights to trade, so that what is outside its band returns part-way and nothing overshoots.
 
 The sum of all movements, cash included, is zero: whatever is bought is paid by something that moves toward its own
-target. Paying from assets inside their bands regardless of side would buy the next breach.
+target. Paying from assets inside their bands regardless of side would buy the next breach, and bringing one payer all
+the way to its target while others stay next to their bands trades more than the closeness is worth.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def wished_moves(
     full: bool,
     edge_margin: float,
     leaving: BoolArray | None = None,
+    outside: BoolArray | None = None,
 ) -> FloatArray:
     """Return the weight each asset should gain (negative: lose); all zeros when nothing is outside its band.
 
@@ -31,37 +33,57 @@ def wished_moves(
     that the fee of the trade itself does not leave the asset outside. With `full`, every asset goes to its target.
     `sellable` and `buyable` are the most that each asset can lose or gain, as weights; where that binds, others on
     the same side of their targets take over, and where there are none, all do less. What is `leaving` is sold
-    whatever the others may take: cash takes the rest of it, past its own target if need be.
+    whatever the others may take: cash takes the rest of it, past its own target if need be. `outside` names what is
+    acted for where that is not all that is outside its band.
     """
     leaving = np.zeros(drift.shape, dtype=np.bool_) if leaving is None else leaving
-    outside = np.abs(drift) > TINY if full else outside_band(drift, bands)
+    if outside is None:
+        outside = np.abs(drift) > TINY if full else outside_band(drift, bands)
     aim = np.zeros_like(drift) if full else np.minimum(aims, np.maximum(bands - edge_margin, 0))
     reach = np.where(drift > 0, sellable, buyable)
     wanted = np.minimum(np.maximum(np.abs(drift) - aim, 0), reach)
     moves = np.where(outside, -np.sign(drift) * wanted, 0.0)
     if not np.any(moves):
         return frozen(moves)
-    moves = _balanced(moves, drift, cash, reach)
+    moves = _balanced(moves, drift, bands, cash, reach)
     left_over = max(0.0, -float(moves.sum()))
     moves[cash] += min(left_over, -float(moves[leaving & (moves < 0)].sum()))
     return frozen(_shrunk_to_funds(moves, leaving))
 
 
-def _balanced(moves: FloatArray, drift: FloatArray, cash: int, reach: FloatArray) -> FloatArray:
-    """Let assets on the other side of their target pay or take what is left: cash first, then the largest drift."""
+def _balanced(moves: FloatArray, drift: FloatArray, bands: FloatArray, cash: int, reach: FloatArray) -> FloatArray:
+    """Let assets on the other side of their target pay or take what is left: cash first, then those nearest to a trade.
+
+    The others are brought to one level, the same share of the band of each, as low as it takes: whoever is below it
+    already does not trade. So no fee is paid for what needs no trade yet, and none is left next to its band.
+    """
     missing = float(moves.sum())  # > 0: more is bought than sold
-    order = [cash, *(int(i) for i in np.argsort(-np.abs(drift), kind="stable") if i != cash)]
-    moved = moves.copy()
-    for i in order:
-        if abs(missing) <= TINY:
-            break
-        if np.sign(drift[i]) != np.sign(missing):
-            continue
-        room = max(min(abs(drift[i]), reach[i]) - abs(moved[i]), 0.0)  # to the target, never past it
-        step = min(room, abs(missing)) * np.sign(missing)
-        moved[i] -= step
-        missing -= float(step)
+    to_target = np.maximum(np.minimum(np.abs(drift), reach) - np.abs(moves), 0.0)
+    room = np.where(np.sign(drift) == np.sign(missing), to_target, 0.0)  # to the target, never past it
+    by_cash = min(float(room[cash]), abs(missing))
+    room[cash] = 0.0
+    taken = _levelled(abs(missing) - by_cash, np.abs(drift) - np.abs(moves), bands, room)
+    taken[cash] += by_cash
+    moved: FloatArray = moves - np.sign(missing) * taken
     return moved
+
+
+def _levelled(total: float, away: FloatArray, bands: FloatArray, room: FloatArray) -> FloatArray:
+    """Return how much each asset does of a total, so that none goes on while another is a larger share of its band off.
+
+    An asset `away` from its target does max(0, away - level * band), and no more than it has room for: together that
+    is a line with bends as the level falls, each where an asset joins in or is done.
+    """
+    taken = np.zeros_like(away)
+    able = (room > TINY) & (bands > 0)
+    if total <= TINY or not able.any():
+        return taken
+    away, bands, room = away[able], bands[able], room[able]
+    levels = np.sort(np.concatenate([away, away - room]) / np.tile(bands, 2))[::-1]
+    done = np.clip(away - levels[:, np.newaxis] * bands, 0.0, room)
+    level = float(np.interp(total, done.sum(axis=1), levels))
+    taken[able] = np.clip(away - level * bands, 0.0, room)
+    return taken
 
 
 def _shrunk_to_funds(moves: FloatArray, leaving: BoolArray) -> FloatArray:

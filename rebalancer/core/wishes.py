@@ -31,7 +31,6 @@ from rebalancer.core.targets import OrderType, Targets
 from rebalancer.core.valuation import Valuation
 
 PART_WAY = (Trigger.OUTSIDE_BAND, Trigger.CASH_FLOW)  # what else acts goes all the way to the targets
-WIDE = 2.0  # a band that no weight is ever outside of: money that comes or goes is answered by the cash alone
 NEARLY = Decimal("0.000000001")  # of NAV: the noise of the crossing into float64 and back
 FINEST = Decimal("1e-12")  # of the quote coin: keeps squares of wishes within the digits of exact numbers
 
@@ -199,12 +198,14 @@ def _moves(
     )
     cash = targets.assets.index(targets.quote)
     sellable[cash], buyable[cash] = cash_free, 1.0
-    only_cash = np.arange(len(targets.assets)) == cash
+    outside = None
+    if trigger is Trigger.CASH_FLOW:  # money that comes or goes is answered by the cash alone
+        outside = outside_band(valuation.drift, valuation.bands) & (np.arange(len(targets.assets)) == cash)
     fee = max((to_float(rate.taker_fee_rate) for rate in snapshot.fees.values()), default=0.0)
     turned = float(np.abs(valuation.drift).sum()) / 2
     return wished_moves(
         valuation.drift,
-        np.where(only_cash, valuation.bands, WIDE) if trigger is Trigger.CASH_FLOW else valuation.bands,
+        valuation.bands,
         valuation.aims,
         cash=cash,
         sellable=sellable,
@@ -212,4 +213,5 @@ def _moves(
         full=trigger not in PART_WAY,
         leaving=np.array([asset in targets.leaving for asset in targets.assets]),
         edge_margin=2 * fee * turned,
+        outside=outside,
     )

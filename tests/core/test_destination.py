@@ -18,7 +18,7 @@ def moves(drift: list[float], band: float = 0.02, *, destination: float = 0.5, *
         "cash": CASH, "sellable": frozen([1.0] * len(drift)), "buyable": frozen([1.0] * len(drift)),
         "full": False, "edge_margin": 0.0,
     }  # fmt: skip
-    bands = frozen([band] * len(drift))
+    bands = changes.pop("bands", frozen([band] * len(drift)))
     made = wished_moves(frozen(drift), bands, frozen(bands * destination), **(given | changes))
     assert not made.flags.writeable
     return [round(float(each), 12) for each in made]
@@ -37,9 +37,21 @@ def test_what_strays_returns_to_its_place_inside_the_band(destination: float, ma
     assert made == [-sold, 0, 0, sold]
 
 
-def test_cash_pays_first_and_then_the_largest_drift_of_that_side() -> None:
-    made = moves([-0.06, 0.015, 0.025, 0.02], band=0.03)
-    assert made == [0.045, 0, -0.025, -0.02]
+def test_cash_pays_first_and_then_who_is_nearest_to_a_trade_until_all_are_as_near() -> None:
+    assert moves([-0.05, 0.01, 0.025, 0.015], band=0.03) == [0.035, -0.0025, -0.0175, -0.015]
+    assert moves([-0.04, 0.005, 0.02, 0.015], band=0.03) == [0.025, 0, -0.01, -0.015]
+
+
+def test_nearest_to_a_trade_is_a_share_of_the_own_band() -> None:
+    bands = frozen([0.04, 0.01, 0.04, 0.01])
+    made = moves([-0.045, 0.008, 0.032, 0.005], bands=bands)
+    assert made == [0.025, -0.004, -0.016, -0.005], "a half of its band is left to each"
+
+
+def test_money_that_left_is_made_good_by_those_nearest_to_a_trade_none_of_them_outside_for_its_own_sake() -> None:
+    only_cash = np.array([False, False, False, True])
+    made = moves([0.04, 0.02, 0.0, -0.06], outside=only_cash)
+    assert made == [-0.035, -0.015, 0, 0.05]
 
 
 def test_a_helper_goes_to_its_target_and_never_past_it() -> None:
@@ -86,3 +98,23 @@ def test_all_movements_sum_to_nothing_and_nobody_passes_his_target(seed: int) ->
     assert all(abs(move) <= abs(away) + 1e-12 and move * away <= 0 for move, away in zip(made, drift, strict=True)), (
         seed
     )
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_no_helper_trades_while_another_of_its_side_is_nearer_to_a_trade(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    drift = rng.normal(0, 0.015, 8)
+    drift[0] = 0.09 * (-1) ** seed
+    drift[1:] -= drift.sum() / 7
+    bands = frozen(rng.uniform(0.01, 0.1, 8))
+    most = frozen([1.0, *rng.uniform(0.0, 0.05, 7)])
+    made = wished_moves(
+        frozen(drift), bands, frozen(bands / 2), cash=7, sellable=most, buyable=most, full=False, edge_margin=0.0,
+        outside=np.arange(8) == 0,
+    )  # fmt: skip
+    near, left = np.abs(drift + made) / bands, np.minimum(np.abs(drift), most) - np.abs(made)
+    helpers = (np.sign(drift) != np.sign(drift[0])) & (np.arange(8) != 7)
+    trading, idle = helpers & (made != 0), helpers & (left > 1e-12)
+    assert made[0] and (trading.any() or made[7])
+    assert not (trading.any() and idle.any()) or near[idle].max() <= near[trading].min() + 1e-9, f"seed {seed}"
+    assert not trading.any() or np.sign(drift[7]) == np.sign(drift[0]) or left[7] < 1e-12, f"seed {seed}: cash is first"

@@ -189,8 +189,8 @@ def test_the_least_order_of_the_pair_is_counted_in_its_own_quote_coin() -> None:
 
 
 def test_a_remainder_too_small_for_an_order_is_made_large_enough_for_one() -> None:
-    """BTC takes all of ETH but 6 USDT, which no order could carry alone, and they are far more than a lot."""
-    holdings = {"BTC": "0.36", "ETH": "16.8", "SOL": 64, "USDT": 22_336}
+    """BTC takes all of ETH but some USDT, which no order could carry alone, and they are far more than a lot."""
+    holdings = {"BTC": "0.36", "ETH": "16.695", "SOL": 64, "USDT": 22_336}
     seen, over_quote = seen_with(holdings=holdings), targets(WEIGHTS)
     chosen = {leg.asset: leg.notional_quote for leg in make_plan(seen, over_quote, AFTERWARDS).legs}
     assert 1 < abs(chosen["ETH"] - chosen["BTC"]) < 12

@@ -216,7 +216,7 @@ def test_new_cash_buys_the_lightest_and_sells_nothing_also_what_is_too_heavy() -
 
 
 def test_a_withdrawal_sells_the_heaviest_and_only_what_refills_the_cash() -> None:
-    made = flowed("-1200", ON_TARGET | {"BTC": "0.1", "ETH": "1.24", "USDT": "800"})
+    made = flowed("-1100", ON_TARGET | {"BTC": "0.1", "ETH": "1.22", "USDT": "900"})
     assert made.trigger is Trigger.CASH_FLOW and [leg.asset for leg in made.legs] == ["BTC"]
     assert made.legs[0].reason.code is Why.WITHDRAWAL
     cash = line(made, "USDT")

@@ -124,7 +124,7 @@ def test_a_price_that_runs_away_after_the_last_look_fills_nothing_and_the_need_i
 def test_a_sell_that_fills_nothing_takes_the_buys_that_it_was_to_pay_for_with_it(tmp_path: Path) -> None:
     """There is cash enough, but the plan did not mean it to be spent: it holds less than its target already."""
     house = house_of(
-        tmp_path, balances={"BTC": Decimal("0.7"), "ETH": Decimal(1), "SOL": Decimal(80), "USDT": Decimal(9000)}
+        tmp_path, balances={"BTC": Decimal("0.7"), "ETH": Decimal(1), "SOL": Decimal(95), "USDT": Decimal(9000)}
     )
     cash = house.held("USDT")
     at_step(house, Step.SENDING, lambda: all_prices_times(house, "0.98"))
