@@ -60,11 +60,14 @@ def placeable(widths: FloatArray, targets: FloatArray, smallest: Smallest, desti
     """Return bands at whose edges an order can be placed that helps.
 
     From `aim + smallest / 2` on, the smallest order ends nearer to the aim than it began; from `smallest - spare` on
-    it does not lead too far past the target. Below its target a band is at most half of it before that, or a coin might
-    vanish unseen; where even the whole target is too little for an order, nothing is bought.
+    it does not lead too far past the target. So where the smallest order is large, the aim comes nearer to the target,
+    and only then the band widens: the owner's band holds for as long as an order from its edge helps. Below its target
+    a band is at most half of it before that, or a coin might vanish unseen; where even the whole target is too little
+    for an order, nothing is bought.
     """
     lower = np.minimum(widths, targets / 2)
-    aim_below, aim_above = destination * lower, destination * widths
+    aim_below = np.minimum(destination * lower, np.maximum(lower - smallest.bought / 2, 0.0))
+    aim_above = np.minimum(destination * widths, np.maximum(widths - smallest.sold / 2, 0.0))
     least_below = np.maximum(aim_below + smallest.bought / 2, smallest.bought - smallest.spare)
     least_above = np.maximum(aim_above + smallest.sold / 2, smallest.sold - smallest.spare)
     return Bands(

@@ -85,7 +85,16 @@ def test_a_large_account_has_the_bands_of_its_rule() -> None:
 
 
 def test_a_small_account_has_bands_at_whose_edge_the_smallest_order_helps() -> None:
-    assert widths(0.04, 0.018) == (0.032, 0.032)  # 0.012 where it should stop, and half an order
+    assert widths(0.07, 0.0315) == (0.0385, 0.0385)
+    assert widths(0.07, 0.06) == (0.035, 0.035)  # half an order, to stop at the target
+
+
+def test_a_trade_goes_nearer_to_the_target_before_a_small_account_has_wider_bands() -> None:
+    assert widths(0.04, 0.018) == (0.024, 0.024)
+    one = np.array([1.0])
+    for smallest, stop in ((0.024, 0.012), (0.04, 0.004), (0.048, 0.0), (0.06, 0.0)):
+        made = placeable(0.024 * one, 0.1 * one, Smallest(smallest * one, smallest * one, one), 0.5)
+        assert [float(made.aim_below[0]), float(made.aim_above[0])] == pytest.approx([stop, stop])
 
 
 def test_lots_that_no_order_can_do_without_widen_the_band_further() -> None:
