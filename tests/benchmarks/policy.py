@@ -1,11 +1,13 @@
 """What the planner's policy costs against its rivals at equal tracking error, how fast it is, and how peers compare.
 
 python -m tests.benchmarks.policy [--prices FILE] [--targets "BTC=60,ETH=30,USDT=10"] [--fee 0.002] [--nav 10000]
-    [--min-order 10] [--spread-bps 0] [--rms 4] [--speed] [--peers] [--json]
+    [--min-order 10] [--spread-bps 0] [--rms 4] [--markets] [--speed] [--peers]
+    [--json]
 
 FILE is any CSV of closes with a column `date` or `time_utc` and one column a coin; without it a series is generated.
 The fee ratios are taken where every policy strays equally far (root mean square of the Euclidean distance of the
 weights before trading); the yardstick is the threshold rule that trades every difference through the quote coin.
+One history is one draw: --markets shows the same figures over parts of it, other portfolios and other seeds.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from rebalancer.core.money import parse_decimal
 from rebalancer.core.targets import Targets
 from rebalancer.errors import ConfigError
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.policy_parts import peers, ratios, speed
-from tests.benchmarks.policy_parts.portfolios import QUOTE, prices_and_targets
+from tests.benchmarks.policy_parts import markets, peers, ratios, speed
+from tests.benchmarks.policy_parts.portfolios import GENERATED_DAYS, QUOTE, prices_and_targets
 
 
 def options() -> argparse.Namespace:
@@ -43,6 +45,7 @@ def options() -> argparse.Namespace:
     ):
         made.add_argument(name, type=_decimal, default=Decimal(default), help=f"{unit} (default {default})")
     made.add_argument("--rms", type=float, default=4.0, help="rms drift at which fees are compared, in points")
+    made.add_argument("--markets", action="store_true", help="show the figures' spread over many markets (minutes)")
     made.add_argument("--speed", action="store_true", help="measure speed and growth too")
     made.add_argument("--peers", action="store_true", help="compare with bt and cvxportfolio (extra `bench`)")
     made.add_argument("--json", action="store_true", help="one JSON document instead of tables")
@@ -96,6 +99,14 @@ def measured(asked: argparse.Namespace, series: Series, targets: Targets, settin
             "rms_pp": asked.rms,
         },
     }
+    if asked.markets:
+        found = (
+            markets.of_seeds(GENERATED_DAYS, targets, setting.nav_quote)
+            if asked.prices is None
+            else markets.of_file(series, targets, setting.nav_quote)
+        )
+        rows = markets.table_of(found, setting, asked.rms, progress=_say_market)
+        document["markets"] = {"rows": rows, "spread": markets.spread_of(rows)}
     if asked.speed:
         figures, growth = speed.measure()
         document["speed"] = [asdict(figure) | {"holds": figure.holds} for figure in figures]
@@ -104,6 +115,10 @@ def measured(asked: argparse.Namespace, series: Series, targets: Targets, settin
     if asked.peers:
         document["peers"] = peers.compare(series, targets, setting)
     return document | {"holds": holds}
+
+
+def _say_market(name: str) -> None:
+    print(f"policy benchmark: {name}", file=sys.stderr)
 
 
 def _shown(row: ratios.Row) -> dict[str, Any]:
@@ -133,6 +148,8 @@ def tables(document: dict[str, Any]) -> list[str]:
             keys = ("width", "rms_pp", "fee_percent_year", "fee_fitted_percent_year")
             lines.append(f"{name:<22}" + "".join(f"{_number(found and found[key]):>10}" for key in keys))
     lines.append("width: factor of the bands, or trigger in points; fitted: the fee at exactly the rms drift wanted")
+    if "markets" in document:
+        lines += ["", *markets.lines(document["markets"]["rows"], document["markets"]["spread"])]
     if "speed" in document:
         lines += ["", *speed.table([Figure(**_without_holds(row)) for row in document["speed"]], document["growth"])]
     if "peers" in document:
