@@ -12,6 +12,7 @@ from rebalancer.core.money import plain
 from rebalancer.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rebalancer.service.answers import Waiting
     from rebalancer.settings import Settings
 
 
@@ -32,15 +33,7 @@ def _answers(state: Path, now: datetime) -> dict[str, Any] | None:
     if state.exists() and state.stat().st_uid != os.geteuid():  # they are their owner's alone
         return None
     try:
-        document["waiting"] = [
-            {
-                "id": each.id,
-                "what": each.what,
-                "asked_at": None if each.answer is None else moment_text(each.answer.asked_at),
-                "problem": each.problem or None,
-            }
-            for each in waiting(state)
-        ]
+        document["waiting"] = [_waiting(each, now) for each in waiting(state)]
         document["refused"] = [
             {"id": each.id, "what": each.what, "at": moment_text(each.at), "text": each.why}
             for each in refused_in(state)
@@ -51,6 +44,20 @@ def _answers(state: Path, now: datetime) -> dict[str, Any] | None:
     except OSError as exc:
         document["problem"] = f"{exc.filename}: {exc.strerror}"
     return document
+
+
+def _waiting(each: Waiting, now: datetime) -> dict[str, Any]:
+    from rebalancer.service.answers import LIFE  # noqa: PLC0415
+
+    asked_at = None if each.answer is None else each.answer.asked_at
+    late = asked_at is not None and now - asked_at > LIFE
+    return {
+        "id": each.id,
+        "what": each.what,
+        "asked_at": asked_at and moment_text(asked_at),
+        "counts_until": asked_at and moment_text(asked_at + LIFE),
+        "problem": each.problem or ("it waited for too long; answer again" if late else None),
+    }
 
 
 def _staged(settings: Settings) -> dict[str, Any] | None:
@@ -80,7 +87,7 @@ def waiting_texts(document: dict[str, Any]) -> list[str]:
     )
     for each in answers["waiting"]:
         if each["problem"]:
-            texts.append(f"ANSWER {each['id']} will be refused: {each['problem']}")
+            texts.append(f"ANSWER to {each['what']} will be refused: {each['problem']}")
         else:
             asked = each["asked_at"][:16].replace("T", " ")
             texts.append(f"ANSWER to {each['what']} waits since {asked} UTC; the service takes it when it runs")

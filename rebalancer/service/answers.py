@@ -28,7 +28,7 @@ SCHEMA = "rebalancer.answer/1"
 LIFE = timedelta(hours=2)
 TEXT_MAX = 20_000
 EARLIEST = 2000  # a year: no clock of ours ever showed one before
-UNREADABLE = "an answer"  # what an answer that cannot be read is about
+UNREADABLE = "an unreadable question"  # what a file is about that is no answer
 
 
 @dataclass(frozen=True, slots=True)

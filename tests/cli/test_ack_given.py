@@ -16,6 +16,7 @@ import pytest
 
 from rebalancer.cli.delivery import _next_run
 from rebalancer.cli.exits import Exit
+from rebalancer.cli.waiting import waiting_document
 from rebalancer.errors import LockHeld
 from rebalancer.journal.rows import Kind
 from rebalancer.journal.store import Journal
@@ -23,6 +24,7 @@ from rebalancer.service import answers
 from rebalancer.service.clock import SystemClock
 from rebalancer.service.lock import hold_lock
 from rebalancer.service.refusals import Refusal, remember
+from rebalancer.settings import load
 from tests.cli.conftest import Owner, Said
 from tests.cli.exchanges import EMBEDDED, LIVE
 from tests.cli.test_ack import asking, halt, journal_of
@@ -267,6 +269,16 @@ def test_status_tells_of_staged_weights_and_how_to_confirm_them(owner: Owner) ->
     assert "must be staged again" in text_of_status(owner)
     owner.targets.write_text("[", encoding="utf-8")
     assert "targets.toml" in status(owner)["staged"]["problem"] and "STAGED weights: " in text_of_status(owner)
+
+
+def test_an_answer_that_waited_for_too_long_is_told_before_it_is_refused(owner: Owner, halt: int) -> None:
+    given(owner, str(halt))
+    (waits,) = status(owner)["answers"]["waiting"]
+    until = datetime.fromisoformat(waits["counts_until"])
+    assert waits["problem"] is None and until - datetime.fromisoformat(waits["asked_at"]) == answers.LIFE
+    (late,) = waiting_document(load(), until + timedelta(seconds=1))["answers"]["waiting"]
+    assert late["problem"] == "it waited for too long; answer again"
+    assert waiting_document(load(), until)["answers"]["waiting"] == [waits]
 
 
 def test_status_forgets_a_refusal_after_a_day(owner: Owner) -> None:
