@@ -155,8 +155,9 @@ def _open_questions(document: dict[str, Any]) -> list[str]:
         if coin["state"] == ROWLESS:
             lines.append(f"NO ROW since {coin['since'][:16]}: {coin['text']}")
             continue
-        frozen = coin["state"] == "frozen"
-        answer = f"look into it, then `rebalancer ack {coin['asset']}`" if frozen else "it trades again when its price passes"
+        answer = "it trades again when its price passes"
+        if coin["state"] == "frozen":
+            answer = f"look into it, then `rebalancer ack {coin['asset']}`"
         said = f"{coin['state'].upper()} since {coin['since'][:16]}: {coin['asset']} does not trade"
         lines.append(f"{said}: {coin['text']}; {answer}")
     lines += waiting_texts(document)
