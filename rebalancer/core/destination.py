@@ -72,13 +72,13 @@ def _levelled(total: float, away: FloatArray, bands: FloatArray, room: FloatArra
     """Return how much each asset does of a total, so that none goes on while another is a larger share of its band off.
 
     An asset `away` from its target does max(0, away - level * band), and no more than it has room for: together that
-    is a line with bends as the level falls, each where an asset joins in or is done.
+    is a line with bends as the level falls, each where an asset joins in or is done. What has no band goes first.
     """
     taken = np.zeros_like(away)
-    able = (room > TINY) & (bands > 0)
+    able = room > TINY
     if total <= TINY or not able.any():
         return taken
-    away, bands, room = away[able], bands[able], room[able]
+    away, bands, room = away[able], np.maximum(bands[able], TINY), room[able]
     levels = np.sort(np.concatenate([away, away - room]) / np.tile(bands, 2))[::-1]
     done = np.clip(away - levels[:, np.newaxis] * bands, 0.0, room)
     level = float(np.interp(total, done.sum(axis=1), levels))

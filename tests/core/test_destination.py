@@ -48,6 +48,18 @@ def test_nearest_to_a_trade_is_a_share_of_the_own_band() -> None:
     assert made == [0.025, -0.004, -0.016, -0.005], "a half of its band is left to each"
 
 
+def test_who_was_brought_back_into_his_band_helps_from_there() -> None:
+    bands = frozen([0.02, 0.02, 0.04, 0.02])
+    made = moves([-0.075, 0.04, 0.025, 0.01], bands=bands)
+    assert made == pytest.approx([0.065, -0.03 - 0.02 / 3, -0.055 / 3, -0.01]), "a sixth of its band is left to each"
+
+
+def test_what_has_no_band_pays_first_for_money_that_left() -> None:
+    only_cash = np.array([False, False, False, True])
+    made = moves([0.03, 0.02, 0.01, -0.06], bands=frozen([0.0, 0.02, 0.02, 0.02]), outside=only_cash)
+    assert made == pytest.approx([-0.03, -0.015, -0.005, 0.05])
+
+
 def test_money_that_left_is_made_good_by_those_nearest_to_a_trade_none_of_them_outside_for_its_own_sake() -> None:
     only_cash = np.array([False, False, False, True])
     made = moves([0.04, 0.02, 0.0, -0.06], outside=only_cash)
