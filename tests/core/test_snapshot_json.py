@@ -158,3 +158,14 @@ def test_of_a_deep_book_the_best_levels_are_kept() -> None:
     document = snapshot_document(replace(SEEN, books={"BTC": deep}), USAGE)
     assert read_snapshot(document)[0].books["BTC"] == book
     assert LEVELS_KEPT == 20
+
+
+def test_a_document_of_before_there_were_doubts_about_single_coins_remembers_the_mids_of_its_day() -> None:
+    document = snapshot_document(SEEN, USAGE)
+    for name in ("hub_tickers", "halted"):
+        document.pop(name, None)
+    document["usage"]["mids"] = {"BTC": "1", "DOT": "4.25"}
+    back, usage = read_snapshot(document)
+    assert (back.hub_tickers, back.halted) == ({}, frozenset())
+    assert usage.coins["DOT"] == CoinTrust(d("4.25"), SEEN.taken_at)
+    assert usage.coins["BTC"] == USAGE.coins["BTC"], "what is remembered by now stands above it"

@@ -1,0 +1,112 @@
+"""Two rounds as one plan: what is joined, what is not, and the account after a perfect fill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rebalancer.core.caps import Room
+from rebalancer.core.legs import Cut, Outcome, Setting, Wish, cut_of
+from rebalancer.core.model import Balance, Book, Level
+from rebalancer.core.money import BaseAmount, QuoteAmount
+from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
+from rebalancer.core.rounds import after_perfect_fill, joined, later_than, turns_back
+from tests.core.builders import NOW, d, rules, snapshot
+from tests.core.test_cuts import buy, sell
+
+LIMIT_BPS = d(100)
+ROOM = Room(d(10**6), Deny.TURNOVER_CYCLE, "", None, None, 100)
+SETTING = Setting(ROOM, d(10_000), d(10_000), d(5000), cash_strays=False)
+# At a mid of 10: a hundred at the mid, a hundred at two percent over it, and no more.
+STEEP = Book("", (Level(d(10), d(10)), Level(d("9.8"), d(10))), (Level(d(10), d(10)), Level(d("10.2"), d(10))), NOW)
+WAITS = Reason(Skip.CAP_REACHED, "later")
+
+
+def placed(wish: Wish, size: str, **more: Any) -> Cut:
+    return replace(cut_of(wish, d(size), SETTING), **more)
+
+
+def test_another_coins_order_stands_beside_and_more_of_the_same_coin_becomes_one_order() -> None:
+    first = Outcome(
+        [placed(sell("AAA", 50), "5"), placed(buy("BBB", 40), "40", capped=True)], {"CCC": WAITS, "DDD": WAITS}
+    )
+    more = Outcome([placed(buy("BBB", 30), "30"), placed(sell("CCC", 20), "2")], {"EEE": WAITS})
+    made = joined(first, more, LIMIT_BPS)
+    assert made is not None and not made.limited
+    assert [(cut.wish.asset, cut.sized.size, cut.sized.notional_quote, cut.capped) for cut in made.cuts] == [
+        ("AAA", BaseAmount(d(5)), 50, False),
+        ("BBB", QuoteAmount(d(70)), 70, False),
+        ("CCC", BaseAmount(d(2)), 20, False),
+    ]
+    assert made.cuts[1].wish.quote == 70, "and it was wished whole"
+    assert made.dropped == {"DDD": WAITS, "EEE": WAITS}
+
+
+def test_a_wish_larger_than_both_orders_stays_as_large() -> None:
+    made = joined(Outcome([placed(sell("AAA", 90), "5")]), Outcome([placed(sell("AAA", 20), "2")]), LIMIT_BPS)
+    assert made is not None
+    assert (made.cuts[0].wish.quote, made.cuts[0].sized.notional_quote) == (90, 70)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        Outcome(),
+        Outcome([placed(sell("AAA", 20), "2")], limited=True),
+        Outcome([placed(buy("AAA", 20), "20")]),  # the trade itself would be traded back
+        Outcome([placed(sell("BBB", 20), "2"), placed(buy("AAA", 20), "20")]),
+    ],
+    ids=["nothing more", "a limit cut it", "the other way", "the other way beside one that is none"],
+)
+def test_a_round_that_adds_nothing_sound_is_left_out(more: Outcome) -> None:
+    assert joined(Outcome([placed(sell("AAA", 50), "5")]), more, LIMIT_BPS) is None
+
+
+@pytest.mark.parametrize(("size", "fits"), [("5", True), ("10", True), ("10.1", False), ("11", False)], ids=str)
+def test_both_rounds_together_keep_to_the_slippage_and_to_the_book(size: str, fits: bool) -> None:
+    """Twenty at an average of two percent off: a hundred basis points, the most allowed."""
+    wish = sell("AAA", 300, book=STEEP)
+    both = joined(Outcome([placed(wish, "10")]), Outcome([placed(replace(wish, book=DEEP), size)]), LIMIT_BPS)
+    assert (both is not None) is fits
+
+
+DEEP = replace(STEEP, bids=(Level(d(10), d(10**6)),), asks=(Level(d(10), d(10**6)),))
+
+
+@pytest.mark.parametrize(("most", "fits"), [("7", True), ("6.9", False)])
+def test_both_rounds_together_are_no_more_than_the_exchange_takes_at_once(most: str, fits: bool) -> None:
+    for made, more, listed in (
+        (sell("AAA", 50), sell("AAA", 20), {"sell_quantity_max": d(most)}),
+        (sell("AAA", 50, collar=d(9)), sell("AAA", 20), {"limit_sell_quantity_max": d(most)}),
+        (buy("AAA", 50), buy("AAA", 20), {"buy_notional_max": d(most) * 10}),
+    ):
+        step = "5" if made.side.value == "sell" else "50"
+        rest = "2" if made.side.value == "sell" else "20"
+        first = placed(replace(made, rules=rules("AAA", **listed)), step)
+        both = joined(Outcome([first]), Outcome([placed(more, rest)]), LIMIT_BPS)
+        assert (both is not None) is fits, listed
+
+
+def test_a_later_round_acts_on_drift_unless_it_is_about_the_cash_alone() -> None:
+    assert {trigger: later_than(trigger) for trigger in Trigger} == {
+        trigger: Trigger.CASH_FLOW if trigger is Trigger.CASH_FLOW else Trigger.OUTSIDE_BAND for trigger in Trigger
+    }
+
+
+def test_money_that_came_or_went_is_answered_on_one_side_in_all_rounds() -> None:
+    sells, buys = Outcome([placed(sell("AAA", 50), "5")]), Outcome([placed(buy("BBB", 50), "50")])
+    assert turns_back(Trigger.CASH_FLOW, sells, buys) and turns_back(Trigger.CASH_FLOW, buys, sells)
+    assert not turns_back(Trigger.CASH_FLOW, sells, sells) and not turns_back(Trigger.CASH_FLOW, buys, Outcome())
+    assert not turns_back(Trigger.OUTSIDE_BAND, sells, buys)
+
+
+def test_a_perfect_fill_is_at_the_mid_and_pays_its_fee_in_what_it_receives() -> None:
+    seen = snapshot({"AAA": 9, "BBB": 0, "USDT": 100}, {"AAA": 10, "BBB": 10}, locked={"AAA": "1"})
+    cuts = [placed(sell("AAA", 50, fee_rate=d("0.1")), "5"), placed(buy("BBB", 40, fee_rate=d("0.1")), "40")]
+    after = after_perfect_fill(seen, cuts)
+    assert after.balances == {
+        "AAA": Balance("AAA", d(4), d(1)), "BBB": Balance("BBB", d("3.6"), d(0)), "USDT": Balance("USDT", d(105), d(0)),
+    }  # fmt: skip
+    assert replace(after, balances=seen.balances) == seen
