@@ -9,11 +9,13 @@ import pytest
 
 from rebalancer.core.caps import Room
 from rebalancer.core.legs import Cut, Outcome, Setting, Wish, cut_of
-from rebalancer.core.model import Balance, Book, Level
+from rebalancer.core.model import Balance, Book, Level, Usage
 from rebalancer.core.money import BaseAmount, QuoteAmount
+from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
 from rebalancer.core.rounds import after_perfect_fill, joined, later_than, turns_back
 from tests.core.builders import NOW, d, rules, snapshot
+from tests.core.owners import case, filled
 from tests.core.test_cuts import buy, sell
 
 LIMIT_BPS = d(100)
@@ -110,3 +112,11 @@ def test_a_perfect_fill_is_at_the_mid_and_pays_its_fee_in_what_it_receives() -> 
         "AAA": Balance("AAA", d(4), d(1)), "BBB": Balance("BBB", d("3.6"), d(0)), "USDT": Balance("USDT", d(105), d(0)),
     }  # fmt: skip
     assert replace(after, balances=seen.balances) == seen
+
+
+@pytest.mark.parametrize("number", [10, 11, 20, 78, 125, 145, 158, 197, 232])
+def test_a_plan_of_which_the_first_round_left_something_worth_an_order_leaves_nothing(number: int) -> None:
+    owned = case(number, cooled=False)
+    plan = make_plan(owned.seen, owned.targets, owned.usage)
+    again = make_plan(filled(owned.seen, plan), owned.targets, Usage(has_traded=True))
+    assert plan.legs and not again.legs, (plan.legs, again.legs)
