@@ -32,7 +32,9 @@ DECIDING = (
     "timestamp", "order-history", "market-symbols", "tickers", "balance", "fee-rate", "market-status", "depth",
 )  # fmt: skip
 SETTLING = ("place", "order", "order-fills")
-SYMBOLS = frozenset(f"{asset.lower()}usdt" for asset in WEIGHTS if asset != "USDT")
+COINS = tuple(asset for asset in WEIGHTS if asset != "USDT")  # whose books are read in this order
+SYMBOLS = frozenset(f"{asset.lower()}usdt" for asset in COINS)
+REFUSALS = ("error_envelope", "error_envelope_v2")  # of a book: the exchange has no such pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ def wrong_with_cycle(plot: Plot, played: Played) -> str:
     if Verdict.MAYBE in verdicts:
         return ""
     sent, expected = len(played.orders), honest().orders
-    if played.orders != expected[:sent]:
+    if played.orders != expected[:sent] and not _left_alone(plot, played):
         return f"other orders than without the lie: {played.orders}"
     if verdicts == {Verdict.EQUAL} and sent != len(expected):
         return f"the answers said the same, but {sent} of {len(expected)} orders were sent"
@@ -195,6 +197,14 @@ def wrong_with_cycle(plot: Plot, played: Played) -> str:
     if verdicts == {Verdict.BAD} and plot.endpoint in SETTLING and plot.for_good and sent > plot.nth:
         return f"{sent} orders were sent, though {plot.endpoint} had no good answer any more"
     return ""
+
+
+def _left_alone(plot: Plot, played: Played) -> bool:
+    """Return whether a coin whose book the exchange refused to show was left alone, and just the others were traded."""
+    if plot.endpoint != "depth" or not 1 <= plot.nth <= len(COINS) or played.told[0].name not in REFUSALS:
+        return False
+    others = [order for order in honest().orders if order["symbol"] != f"{COINS[plot.nth - 1].lower()}usdt"]
+    return [(o["symbol"], o["type"]) for o in played.orders] == [(o["symbol"], o["type"]) for o in others]
 
 
 def _all_or_none(plot: Plot) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -148,3 +149,12 @@ def test_spoiling_is_a_function_of_the_seed() -> None:
         assert spoil(random.Random(seed), shape.endpoint, shape.body) == spoil(
             random.Random(seed), shape.endpoint, shape.body
         ), f"seed {seed}"
+
+
+def test_a_coin_whose_book_is_refused_is_left_alone_and_no_other() -> None:
+    refused = Hostile("error_envelope", Verdict.BAD, b'{"status":"error","err-code":"invalid-symbol","err-msg":""}')
+    plot = Plot("depth", 2, for_good=False, seed=0, lie=lambda *_: refused)
+    played = play(plot)
+    assert [order["symbol"] for order in played.orders] == ["btcusdt", "solusdt"]
+    assert not wrong_with_cycle(plot, played)
+    assert wrong_with_cycle(replace(plot, nth=1), played), "orders of the coin that was refused went unnoticed"
