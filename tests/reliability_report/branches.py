@@ -2,7 +2,7 @@
 
 python -m tests.reliability_report.branches [--quick] [--json]
 
-Only the tests of core, journal, service and wire run, and a few lives of the simulation: what a page or a report
+Only the tests of core, journal, service and wire run, hostile answers, and a few lives of the simulation: what a page or a report
 happens to pass through shows nothing. `--quick` measures the journal by its own tests.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("rebalancer/core", "rebalancer/journal", "rebalancer/service", "rebalancer/venues")
-TESTS = ("tests/core", "tests/journal", "tests/service", "tests/venues", "tests/simulation")
+TESTS = ("tests/core", "tests/journal", "tests/service", "tests/venues", "tests/hostile", "tests/simulation")
 QUICK_PARTS, QUICK_TESTS = ("rebalancer/journal",), ("tests/journal",)
 
 
