@@ -2,8 +2,8 @@
 
 python -m tests.reliability_report.branches [--quick] [--json]
 
-Only the tests of core, journal, service and wire run, hostile answers, and a few lives of the simulation: what a page or a report
-happens to pass through shows nothing. `--quick` measures the journal by its own tests.
+Only the tests of core, journal, service and wire run, with hostile answers and a few lives of the simulation: what a
+page or a report happens to pass through shows nothing. `--quick` measures the journal by its own tests.
 """
 
 from __future__ import annotations
