@@ -1,0 +1,77 @@
+"""Direct ways leave cash that the amounts were not chosen with: it is decided on in the same plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rebalancer.core.model import Balance, FeeRate, Side, Snapshot
+from rebalancer.core.plan import Plan
+from rebalancer.core.planner import make_plan
+from rebalancer.core.settled import after_legs
+from rebalancer.core.targets import BandPolicy, BandRule, Limits, Targets
+from tests.core.builders import LOOSE, d
+from tests.core.test_direct import AFTERWARDS, ALL_THE_WAY, seen_with, wanted
+
+DEAR = "0.03"  # against USDT; the direct pair asks 0.002
+
+
+def seen(fee: str = DEAR) -> Snapshot:
+    made = seen_with()
+    return replace(made, fees={coin: FeeRate(rate.symbol, d(fee)) for coin, rate in made.fees.items()})
+
+
+def narrow_cash(points: str, band: int = 4, destination: str = "0.5", limits: Limits = LOOSE) -> Targets:
+    bands = BandPolicy(rule=BandRule.ABSOLUTE, k=d(band), destination=d(destination), per_coin={"USDT": d(points)})
+    return replace(wanted(limits), bands=bands)
+
+
+def orders(plan: Plan) -> dict[str, Any]:
+    assert not plan.denials
+    return {leg.symbol: (leg.side, leg.notional_quote) for leg in plan.legs}
+
+
+@pytest.mark.parametrize(("band", "destination"), [(2, "0.5"), (2, "1"), (4, "0.5"), (4, "1")])
+def test_cash_that_direct_ways_save_beyond_its_band_buys_in_the_same_plan(band: int, destination: str) -> None:
+    """Chosen with two fees of three percent in mind, an amount leaves most of them over when it goes direct."""
+    aims = narrow_cash("0.1", band, destination)
+    plan = make_plan(seen(), aims, AFTERWARDS)
+    made = orders(plan)
+    assert list(made) == ["ethusdt", "ethbtc", "btcusdt"]
+    assert made["btcusdt"][0] is Side.BUY and 100 < made["btcusdt"][1] < 200
+    wide = orders(make_plan(seen(), narrow_cash("5", band, destination), AFTERWARDS))
+    assert list(wide) == ["ethbtc"], "cash within its band is left as it is"
+    after = after_legs(seen(), plan.legs)
+    assert not make_plan(after, aims, AFTERWARDS).legs
+
+
+def test_the_orders_of_both_rounds_are_sized_together() -> None:
+    made = orders(make_plan(seen(), narrow_cash("0.1"), AFTERWARDS))
+    assert made["ethusdt"] == (Side.SELL, d("110.25"))
+    assert made["ethbtc"] == (Side.SELL, d("10099.75"))
+    assert made["btcusdt"][1] == pytest.approx(d("107.895"), abs=d("0.001"))
+
+
+def test_what_would_turn_back_what_was_chosen_is_left() -> None:
+    """All the way to the targets more ETH is sold for the fees; what they then do not take would buy it again."""
+    made = orders(make_plan(seen(), narrow_cash("0.1"), ALL_THE_WAY))
+    assert made == {"ethusdt": (Side.SELL, d("178.75")), "ethbtc": (Side.SELL, d(12_000))}
+
+
+def test_what_a_limit_cut_is_not_gone_on_with_in_the_same_plan() -> None:
+    limits = replace(LOOSE, max_turnover_per_cycle=d(5))
+    made = orders(make_plan(seen(), narrow_cash("0.1", limits=limits), AFTERWARDS))
+    assert "btcusdt" not in made and sum(notional for _, notional in made.values()) <= 5_000
+
+
+def test_after_a_perfect_fill_each_coin_has_what_the_legs_moved_and_what_is_locked_stays() -> None:
+    plan = make_plan(seen(), narrow_cash("5"), AFTERWARDS)
+    (leg,) = plan.legs
+    before = replace(seen(), balances=dict(seen().balances) | {"ETH": Balance("ETH", d("16.8"), d(3))})
+    after = after_legs(before, plan.legs)
+    assert after.balances["ETH"] == Balance("ETH", d("16.8") - leg.size.value, d(3))
+    assert after.balances["SOL"] == before.balances["SOL"]
+    assert after.balances["BTC"].asset == "BTC" and after.balances["BTC"].free > before.balances["BTC"].free
+    assert replace(after, balances=before.balances) == before
