@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rebalancer.core.collar import as_limit_sells, collar_price, is_reached, takes_limit_orders, terms_of
+from rebalancer.core.collar import (
+    Bounds,
+    as_limit_sells,
+    buy_bounds,
+    collar_price,
+    is_reached,
+    takes_limit_orders,
+    terms_of,
+)
 from rebalancer.core.ladder import collared_buy_ladder
 from rebalancer.core.model import Book, Level, LimitIoc, Side, amount_of, price_of
 from rebalancer.core.money import BPS, EXACT, ONE, BaseAmount, QuoteAmount
@@ -88,3 +97,19 @@ def test_without_a_collar_a_size_is_a_market_order() -> None:
     for size in (BaseAmount(d(1)), QuoteAmount(d(1))):
         assert terms_of(size, None) == size
         assert (amount_of(size), price_of(size)) == (1, None)
+
+
+def test_bounds_of_limit_orders_are_those_that_the_exchange_names_and_none_without_them() -> None:
+    listed = rules("BTC", limit_quantity_min=d(2), limit_sell_quantity_max=d(5), limit_buy_quantity_max=d(7))
+    sells = as_limit_sells(listed)
+    assert (sells.sell_quantity_min, sells.sell_quantity_max) == (2, 5)
+    assert (
+        replace(sells, sell_quantity_min=listed.sell_quantity_min, sell_quantity_max=listed.sell_quantity_max) == listed
+    )
+    assert buy_bounds(listed) == Bounds(d(2), d(7))
+    for name in ("limit_quantity_min", "limit_sell_quantity_max"):
+        with pytest.raises(AssertionError, match="btcusdt"):
+            as_limit_sells(rules("BTC", **{name: None}))
+    for name in ("limit_quantity_min", "limit_buy_quantity_max"):
+        with pytest.raises(AssertionError, match="btcusdt"):
+            buy_bounds(rules("BTC", **{name: None}))

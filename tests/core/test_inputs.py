@@ -95,3 +95,11 @@ def test_a_setting_that_a_row_does_not_know_has_its_default() -> None:
     read = read_inputs(document)
     assert read is not None and read.forced is document[FORCED] is False
     assert read.targets.limits.cooldown_h == Limits().cooldown_h and read.targets.bands.per_coin == {}
+
+
+def test_a_plan_made_again_asks_for_leave_by_the_name_it_is_given() -> None:
+    owned = case(3, exits=False)
+    limits = replace(owned.targets.limits, max_turnover_per_cycle=d("0.01"))
+    inputs = Inputs(owned.seen, replace(owned.usage, targets_changed=True), replace(owned.targets, limits=limits))
+    (warning,) = plan_of(inputs, live=False, name="run-7").warnings
+    assert "`rebalancer ack run-7 --up-to" in warning.text

@@ -9,7 +9,7 @@ import pytest
 
 from rebalancer.core.caps import Room
 from rebalancer.core.legs import Cut, Outcome, Setting, Wish, cut_of
-from rebalancer.core.model import Balance, Book, Level, Usage
+from rebalancer.core.model import Balance, Book, Level, Side, Usage
 from rebalancer.core.money import BaseAmount, QuoteAmount
 from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
@@ -120,3 +120,11 @@ def test_a_plan_of_which_the_first_round_left_something_worth_an_order_leaves_no
     plan = make_plan(owned.seen, owned.targets, owned.usage)
     again = make_plan(filled(owned.seen, plan), owned.targets, Usage(has_traded=True))
     assert plan.legs and not again.legs, (plan.legs, again.legs)
+
+
+def test_money_that_came_in_is_spent_in_two_rounds_and_nothing_is_sold_in_either() -> None:
+    owned = case(10, cooled=False)
+    usage = replace(owned.usage, flows={"USDT": d(5000)})
+    plan = make_plan(owned.seen, owned.targets, usage)
+    assert plan.trigger is Trigger.CASH_FLOW
+    assert {leg.side for leg in plan.legs} == {Side.BUY}

@@ -25,7 +25,8 @@ def value(seen: Snapshot, wanted: Targets) -> Valuation:
 
 
 def leaving(**locked: str) -> tuple[Valuation, int]:
-    wanted = replace(targets({"BTC": 50, "ETH": 30, "USDT": 20}, bands=NARROW), leaving=("DOGE",))
+    bands = replace(NARROW, destination=d("0.5"))
+    wanted = replace(targets({"BTC": 50, "ETH": 30, "USDT": 20}, bands=bands), leaving=("DOGE",))
     seen = snapshot(HELD | {"DOGE": d(100) - d(locked.get("DOGE", "0"))}, PRICES, locked=locked)
     return value(seen, wanted), wanted.assets.index("DOGE")
 
