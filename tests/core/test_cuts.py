@@ -160,3 +160,8 @@ def test_an_order_beyond_its_book_or_beyond_the_slippage_allowed_is_a_fault(ask:
         return
     with pytest.raises(AssertionError):
         cut_of(one, d(100), setting)
+
+
+def test_an_unproven_coin_trades_no_more_than_its_smallest_order_whatever_one_order_may_be() -> None:
+    made = cut(buy("AAA", 500, probes=True), cash=1000, notional_order_quote=d(300))
+    assert sizes(made) == {"AAA": 12}

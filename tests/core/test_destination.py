@@ -130,3 +130,25 @@ def test_no_helper_trades_while_another_of_its_side_is_nearer_to_a_trade(seed: i
     assert made[0] and (trading.any() or made[7])
     assert not (trading.any() and idle.any()) or near[idle].max() <= near[trading].min() + 1e-9, f"seed {seed}"
     assert not trading.any() or np.sign(drift[7]) == np.sign(drift[0]) or left[7] < 1e-12, f"seed {seed}: cash is first"
+
+
+def test_what_leaves_is_sold_whole_and_cash_takes_past_its_target_what_nobody_else_may() -> None:
+    leaving = np.array([True, False, False, False])
+    bands, nobody = frozen([0.0, 0.05, 0.05, 0.05]), frozen([0.0, 0.0, 0.0, 1.0])
+    drift = [0.1, -0.03, -0.03, -0.04]
+    assert moves(drift, bands=bands, leaving=leaving) == pytest.approx([-0.1, 0.03, 0.03, 0.04])
+    assert moves(drift, bands=bands, leaving=leaving, buyable=nobody) == pytest.approx([-0.1, 0, 0, 0.1])
+    stays = np.array([False] * 4)
+    assert moves(drift, bands=bands, leaving=stays, buyable=nobody) == pytest.approx([-0.04, 0, 0, 0.04])
+
+
+def test_beside_what_leaves_the_others_sell_what_is_still_taken() -> None:
+    leaving = np.array([True, False, False, False])
+    bands, nobody = frozen([0.0, 0.02, 0.02, 0.02]), frozen([0.0, 0.0, 0.0, 1.0])
+    made = moves([0.05, 0.12, -0.08, -0.09], bands=bands, leaving=leaving, buyable=nobody)
+    assert made == pytest.approx([-0.05, -0.09, 0, 0.14])
+
+
+def test_a_payer_that_can_lose_little_leaves_the_more_to_the_others() -> None:
+    sellable = frozen([1.0, 0.005, 1.0, 1.0])
+    assert moves([-0.05, 0.03, 0.04, -0.02], band=0.04, sellable=sellable) == pytest.approx([0.03, -0.005, -0.025, 0])
