@@ -20,6 +20,7 @@ def test_theory_bands_are_the_published_ones() -> None:
 
 def test_floor_and_cap_bound_theory_and_clamp() -> None:
     assert widths([0.001, 0.5], k=Decimal(1)) == [1.0, 5.0]
+    assert widths([0.0001, 0.9999], k=Decimal(1)) == [1.0, 1.0]
     assert widths([0.02, 0.10, 0.60], rule=BandRule.CLAMP, k=Decimal(20)) == [1.0, 2.0, 5.0]
 
 
