@@ -38,3 +38,12 @@ def test_strays_that_no_money_explains_are_answered_on_both_sides() -> None:
     held = {"BTC": 37, "ETH": 28, "SOL": 15, "USDT": 2000}
     plan = make_plan(snapshot(held, PRICES), WANTED, Usage(has_traded=True))
     assert plan.trigger is Trigger.OUTSIDE_BAND and {leg.side for leg in plan.legs} == {Side.SELL, Side.BUY}
+
+
+def test_who_strays_far_pays_most_and_leaves_the_rest_to_who_is_as_near_to_a_trade_then() -> None:
+    """BTC stands nine points over its target and ETH not quite two: both are brought to the same share of their bands."""
+    held = {"BTC": 39, "ETH": "26.9", "SOL": "24.1", "USDT": 1000}
+    plan = make_plan(snapshot(held, PRICES), WANTED, Usage(has_traded=True, flows={"USDT": d(-1000)}))
+    assert plan.trigger is Trigger.CASH_FLOW
+    sold = {leg.asset: float(leg.notional_quote) for leg in plan.legs}
+    assert sold == {"BTC": pytest.approx(855, abs=5), "ETH": pytest.approx(145, abs=5)}
