@@ -49,6 +49,7 @@ def case(seed: int, *, limits: Limits = LOOSE, exits: bool = True, cooled: bool 
             "min_notional": d(rng.choice([1, 5, 10])),
             "sell_quantity_min": ZERO,
             "sell_quantity_max": d(10**15),
+            "buy_notional_max": d(10**15),
         }
         for coin in prices
     }

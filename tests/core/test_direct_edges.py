@@ -139,3 +139,20 @@ def test_a_flow_that_cannot_leave_an_order_is_not_sent_at_all(carried: str) -> N
     seen = replace(seen, crosses={"dogeeth": replace(pair, book=thin)})
     made, cuts = routed(seen, {"ETH": "2000"}, {"DOGE": "1100"}, replace(SETTING, nav_quote=d(100_050)))
     assert not made.straight and made.cuts == cuts
+
+
+def collared(seen: Snapshot, sells: Mapping[str, str], buys: Mapping[str, str]) -> Routed:
+    """Return the ways of amounts as limit orders, whose worst price is one percent off each mid."""
+    setting = replace(SETTING, max_slippage_bps=d(100))
+    cuts = [_cut(seen, coin, Side.SELL, d(amount), setting) for coin, amount in sells.items()]
+    cuts += [_cut(seen, coin, Side.BUY, d(amount), setting) for coin, amount in buys.items()]
+    collars = [d(PRICES[cut.wish.asset]) * d("0.99" if cut.wish.side is Side.SELL else "1.01") for cut in cuts]
+    cuts = [replace(cut, wish=replace(cut.wish, collar=collar)) for cut, collar in zip(cuts, collars, strict=True)]
+    return route_directly(seen, Usage(has_traded=True), cuts, setting)
+
+
+def test_a_direct_limit_sell_keeps_to_the_bounds_of_limit_orders_and_a_market_one_to_its_own() -> None:
+    most = {"limit_sell_quantity_max": d(2), "sell_quantity_max": d(3)}
+    seen = pair_changed(seen_with(("ETH", "BTC")), "ethbtc", tick_size=d("1e-8"), **most)
+    assert straight(collared(seen, {"ETH": "10000"}, {"BTC": "10000"})) == {("ETH", "BTC"): d(5_000)}
+    assert straight(routed(seen, {"ETH": "10000"}, {"BTC": "10000"})[0]) == {("ETH", "BTC"): d(7_500)}
