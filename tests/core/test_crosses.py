@@ -153,7 +153,7 @@ def test_a_pair_is_collared_where_its_two_coins_are_and_on_the_side_that_is_done
     ("changes", "most_bps", "doubt"),
     [
         ({"limit_buy_quantity_max": None}, 50, "names no limits"),
-        ({"tick_size": d("0.000001")}, 1, "beyond max_slippage"),
+        ({"tick_size": d("0.000001")}, 1, "the best price of ethbtc is beyond max_slippage_bps = 1"),
     ],
 )
 def test_a_pair_that_takes_no_such_order_or_would_fill_none_is_noted(

@@ -156,3 +156,28 @@ def test_a_direct_limit_sell_keeps_to_the_bounds_of_limit_orders_and_a_market_on
     seen = pair_changed(seen_with(("ETH", "BTC")), "ethbtc", tick_size=d("1e-8"), **most)
     assert straight(collared(seen, {"ETH": "10000"}, {"BTC": "10000"})) == {("ETH", "BTC"): d(5_000)}
     assert straight(routed(seen, {"ETH": "10000"}, {"BTC": "10000"})[0]) == {("ETH", "BTC"): d(7_500)}
+
+
+def held(seen: Snapshot, coin: str, free: str) -> Snapshot:
+    return replace(seen, balances=dict(seen.balances) | {coin: replace(seen.balances[coin], free=d(free))})
+
+
+@pytest.mark.parametrize(("sold", "is_dust"), [("12003.2", True), ("12004", False)])
+def test_what_is_left_of_a_coin_that_pays_under_a_collar_is_dust_up_to_a_lot_of_each_pair(
+    sold: str, is_dust: bool
+) -> None:
+    """A lot of bitcoin is 0.80 USDT, and one of the ether that the collared order counts is 2.50."""
+    seen = pair_changed(seen_with(("ETH", "BTC"), lots={"BTC": "0.00001"}), "ethbtc", lot_size=d("0.001"))
+    seen = pair_changed(seen, "ethbtc", tick_size=d("1e-8"), quote_step=d("0.01"))
+    made = collared(held(seen, "BTC", "1"), {"BTC": sold}, {"ETH": "12000"})
+    assert (list(over_quote(made)) == []) is is_dust
+    assert list(straight(made)) == [("BTC", "ETH")]
+
+
+@pytest.mark.parametrize(("free", "direct"), [("0.15", "5900"), ("0.16", "6000")])
+def test_a_collared_order_commits_what_the_other_orders_of_its_coin_leave_of_it(free: str, direct: str) -> None:
+    """Half of the bitcoin goes to SOL over USDT; an order for the other half commits a hundredth more than that."""
+    seen = pair_changed(seen_with(("ETH", "BTC")), "ethbtc", tick_size=d("1e-8"), lot_size=d("0.005"))
+    made = collared(held(seen, "BTC", free), {"BTC": "12000"}, {"ETH": "6000", "SOL": "6000"})
+    assert straight(made) == {("BTC", "ETH"): d(direct)}
+    assert made.straight[0].size.value <= d(free) - d(6000) / 80_000
