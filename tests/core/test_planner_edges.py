@@ -13,6 +13,7 @@ from rebalancer.core.plan import AssetLine, AssetState, Decision, SkipLine
 from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Deny, Skip, Trigger
 from tests.core.builders import NOW, d, snapshot, targets
+from tests.core.test_lots import random_account
 from tests.core.test_owner_wishes import BUILD, CAPPED, HEAVY, ON_TARGET, PRICES, TARGETS, TRADED, asked
 
 
@@ -93,3 +94,11 @@ def test_a_stray_on_the_other_side_waits_while_money_that_came_in_is_served() ->
     line = plan.assets[0]
     assert (line.asset, line.decision, line.reason.code) == ("BTC", Decision.HOLD, Skip.CASH_FLOW_FIRST)
     assert Skip.CASH_FLOW_FIRST in {skip.reason.code for skip in plan.skips}
+
+
+@pytest.mark.parametrize("number", [641, 650])
+def test_a_coin_whose_every_order_would_lead_further_from_the_targets_is_named_once(number: int) -> None:
+    plan = make_plan(*random_account(number))
+    codes = {skip.asset: skip.reason.code for skip in plan.skips}
+    assert plan.legs and Skip.NO_COUNTERPART in codes.values()
+    assert len(codes) == len(plan.skips), plan.skips
