@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import product
 
 import pytest
@@ -13,7 +13,7 @@ from rebalancer.core.choice import Choice, Purse, Sums, distances
 from rebalancer.core.ladder import Ladder
 from rebalancer.core.lattice import Lattice, Sizes
 from rebalancer.core.model import Side
-from rebalancer.core.money import ZERO
+from rebalancer.core.money import EXACT, ZERO
 from tests.core.builders import d
 
 CASES = range(150)
@@ -135,6 +135,27 @@ def test_a_search_ends_with_the_sizes_that_it_may_try() -> None:
     assert 4 <= whole <= 12
     lattice, taker = searched(choices, members, Purse(d(100)))
     assert lattice.all(2) < 0 and len(taker.offers) <= 1
+    lattice, taker = searched(choices[:1], (0,), Purse(d(100)))
+    assert lattice.all(1) < 0 and len(taker.offers) == 1, "the last size that may be tried is offered"
+
+
+def test_a_set_that_may_come_as_near_as_what_is_to_be_beaten_is_looked_at_for_what_rounding_may_hide() -> None:
+    """Five that are not bought are lost twice: the coin strays by them, and so does the cash."""
+    lattice, _ = searched([choice(Side.BUY, "5", 1, 9)], (), Purse(d(100)))
+    with localcontext(EXACT):
+        assert lattice.may_help(d(50), cash_strays=True)
+        assert not lattice.may_help(50 * (1 - d("1e-29")), cash_strays=True)
+
+
+def test_sizes_are_never_left_for_a_distance_larger_than_theirs_in_the_last_digit() -> None:
+    choices, asked = [choice(Side.BUY, "5.3", 1, 9)], list[Decimal]()
+    taker = Taker(choices, Purse(d(100)))
+    with localcontext(EXACT):
+        Lattice(choices, (0,), Purse(d(100)), beaten=lambda lost: bool(asked.append(lost)), offer=taker.offer).all(99)
+        offs = [weighed(choices, sizes, Purse(d(100)))[1] for sizes in taker.offers]
+        assert len(offs) == 9 and all(
+            off * (1 - d("1e-29")) < lost < off for off, lost in zip(offs, asked, strict=True)
+        )
 
 
 @pytest.mark.parametrize(
@@ -143,6 +164,8 @@ def test_a_search_ends_with_the_sizes_that_it_may_try() -> None:
         ("5.4", "5.4", {0: 5, 1: 5}),
         ("5.6", "5.2", {0: 6, 1: 5}),
         ("7.4", "3.4", {0: 7, 1: 3}),
+        ("7.4", "3.68", {0: 7, 1: 3}),
+        ("5.5", "3", {0: 5, 1: 3}),
     ],
 )
 def test_one_good_answer_takes_sells_first_and_lets_the_buys_have_what_they_left(
@@ -152,3 +175,17 @@ def test_one_good_answer_takes_sells_first_and_lets_the_buys_have_what_they_left
     lattice, taker = searched(choices, (1, 0), Purse(d(100)))
     lattice.one()
     assert [{i: int(size) for i, size in each.items()} for each in taker.offers] == [one]
+
+
+def test_one_good_answer_sells_first_what_its_buys_are_paid_with_wherever_the_coins_stand() -> None:
+    choices = [choice(Side.BUY, "5", 1, 9), choice(Side.SELL, "6", 1, 9)]
+    lattice, taker = searched(choices, (0, 1), Purse(ZERO))
+    lattice.one()
+    assert taker.offers == [{0: d(5), 1: d(6)}]
+
+
+@pytest.mark.parametrize(("most", "size"), [("6", 6), ("5.99", 5)])
+def test_one_good_answer_takes_the_nearest_size_up_to_all_that_a_limit_leaves(most: str, size: int) -> None:
+    lattice, taker = searched([choice(Side.BUY, "5.6", 1, 9)], (0,), Purse(d(100), d(most)))
+    lattice.one()
+    assert taker.offers == [{0: size}]
