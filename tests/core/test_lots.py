@@ -237,6 +237,14 @@ def test_what_is_too_small_twice_is_one_order() -> None:
     assert best_sizes(choices, Purse(d(100)), cash_strays=False) == (d(12), d(12), ZERO)
 
 
+def test_of_answers_as_near_and_as_large_the_one_with_fewer_orders_is_taken() -> None:
+    """Wishes of 1 and of 5: a lone order of 6 and two of 2 and 4 both miss each of them by 1 and the cash by nothing."""
+    fine = Ladder(Side.BUY, ONE, d(1), d(1), ZERO, d(2), d(4))
+    even = Ladder(Side.BUY, ONE, d(2), d(2), ZERO, d(2), d(8))
+    choices = [Choice(d(1), fine, ZERO, True), Choice(d(5), even, ZERO, True)]
+    assert best_sizes(choices, Purse(d(100)), cash_strays=True) == (ZERO, d(6))
+
+
 def test_nothing_is_traded_that_helps_nobody_who_strays() -> None:
     """The one coin outside its band can only sell far too much, so its counter-trades would be for nothing."""
     stuck = Choice(d(10), Ladder(Side.SELL, ONE, d(1), d(1), ZERO, d(90), d(90)), ZERO, True)
