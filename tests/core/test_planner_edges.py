@@ -94,6 +94,9 @@ def test_a_stray_on_the_other_side_waits_while_money_that_came_in_is_served() ->
     line = plan.assets[0]
     assert (line.asset, line.decision, line.reason.code) == ("BTC", Decision.HOLD, Skip.CASH_FLOW_FIRST)
     assert Skip.CASH_FLOW_FIRST in {skip.reason.code for skip in plan.skips}
+    locked = snapshot({"BTC": "0", "ETH": "1.2", "SOL": "10", "USDT": "12000"}, PRICES, locked={"BTC": "0.3"})
+    plan = make_plan(locked, TARGETS, replace(TRADED, flows={"USDT": d(10_000)}))
+    assert plan.assets[0].reason.code is Skip.CASH_FLOW_FIRST, "nobody asked for it, locked or not"
 
 
 @pytest.mark.parametrize("number", [641, 650])

@@ -84,3 +84,46 @@ def test_a_buy_too_small_for_the_lots_that_its_pair_counts_in_says_so() -> None:
     assert legs(plan(seen)) == {"ETH": 30}
     made = plan(seen, usage=replace(TRADED, amount_precision_symbols=frozenset({"ethusdt"})))
     assert not made.legs and why_not(made)["ETH"] is Skip.ZERO_AFTER_FLOOR
+
+
+@pytest.mark.parametrize(("deep", "bought"), [("0.12", {"ETH": 12}), ("0.1199", {})])
+def test_a_book_that_ends_with_the_smallest_order_is_deep_enough_for_it(deep: str, bought: dict[str, int]) -> None:
+    seen = snapshot({"BTC": 5, "ETH": 2, "USDT": 300}, PRICES)
+    thin = Book("ethusdt", (Level(d("99.9"), d(99)),), (Level(d(100), d(deep)),), NOW)
+    made = plan(replace(seen, books=dict(seen.books) | {"ETH": thin}))
+    assert legs(made) == bought
+    assert bought or why_not(made)["ETH"] is Skip.BOOK_TOO_THIN
+
+
+def test_a_coin_that_leaves_and_is_locked_is_said_to_be_so_and_not_to_be_too_small() -> None:
+    seen = snapshot({"BTC": 6, "ETH": 2, "USDT": 200, "DOGE": 0}, PRICES, locked={"DOGE": "50"})
+    made = plan(seen, leaving=("DOGE",))
+    assert legs(made) and not made.skips
+    assert made.assets[-1].reason.code is Skip.NO_FREE_BALANCE
+    assert "the rest is locked or kept" in made.assets[-1].reason.text
+
+
+def test_a_trade_that_stops_at_the_edge_of_a_band_stops_two_fees_of_what_is_turned_inside_it() -> None:
+    """Ten points of 10,000 are to turn, at one percent twice: the band of two points counts as 1.8."""
+    wanted = targets({"BTC": 50, "USDT": 50}, bands=BandPolicy(rule=BandRule.ABSOLUTE, k=d(2), destination=d(1)))
+    made = make_plan(snapshot({"BTC": 60, "USDT": 4_000}, PRICES, fee="0.01"), wanted, TRADED)
+    assert [(leg.asset, leg.notional_quote) for leg in made.legs] == [("BTC", 820)]
+
+
+def test_cash_that_is_not_free_pays_nothing_and_a_coin_above_its_target_pays_that_part() -> None:
+    """BTC is to gain eight points, and of seven points too much cash five are free, of which 99.5 percent may go."""
+    bands = BandPolicy(rule=BandRule.ABSOLUTE, k=d(8), destination=d("0.5"))
+    wanted = targets({"BTC": 50, "ETH": 20, "USDT": 30}, bands=bands)
+    seen = snapshot({"BTC": 38, "ETH": 25, "USDT": 500}, PRICES, locked={"USDT": "3200"})
+    made = make_plan(seen, wanted, TRADED)
+    assert [leg.asset for leg in made.legs] == ["ETH", "BTC"]
+    assert made.legs[0].notional_quote == 800 - d("497.5")
+
+
+def test_what_leaves_is_sold_whole_and_who_else_sells_does_only_what_the_buys_can_take() -> None:
+    """BTC may not be bought now; ETH three points: so SOL sells three of eight, for DOGE brings its ten to the cash."""
+    wanted = targets({"SOL": 30, "BTC": 30, "ETH": 20, "USDT": 20}, bands=replace(BANDS, k=d(5)))
+    held = {"SOL": 38, "BTC": 10, "ETH": 17, "USDT": 2_500, "DOGE": 1_000}
+    seen = snapshot(held, PRICES | {"SOL": 100}, rule_changes={"BTC": {"online": False}})
+    made = make_plan(seen, replace(wanted, leaving=("DOGE",)), TRADED)
+    assert {leg.asset: leg.notional_quote for leg in made.legs} == {"SOL": 300, "DOGE": 1_000, "ETH": 300}
