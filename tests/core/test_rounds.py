@@ -14,7 +14,9 @@ from rebalancer.core.money import BaseAmount, QuoteAmount
 from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
 from rebalancer.core.rounds import after_perfect_fill, joined, later_than, turns_back
-from tests.core.builders import NOW, d, rules, snapshot
+from rebalancer.core.settled import after_legs
+from rebalancer.core.targets import BandPolicy, BandRule
+from tests.core.builders import NOW, d, rules, snapshot, targets
 from tests.core.owners import case, filled
 from tests.core.test_cuts import buy, sell
 
@@ -128,3 +130,42 @@ def test_money_that_came_in_is_spent_in_two_rounds_and_nothing_is_sold_in_either
     plan = make_plan(owned.seen, owned.targets, usage)
     assert plan.trigger is Trigger.CASH_FLOW
     assert {leg.side for leg in plan.legs} == {Side.BUY}
+
+
+@pytest.mark.parametrize("number", [90, 111])
+def test_money_that_went_out_is_made_good_part_of_the_way_in_all_rounds_and_not_to_the_target(number: int) -> None:
+    owned = case(number, cooled=False)
+    plan = make_plan(owned.seen, owned.targets, replace(owned.usage, flows={"USDT": d(-5000)}))
+    assert plan.trigger is Trigger.CASH_FLOW and plan.nav_quote is not None
+    cash = next(line for line in plan.assets if line.asset == "USDT")
+    gained = after_legs(owned.seen, plan.legs).balances["USDT"].free - owned.seen.balances["USDT"].free
+    after = cash.weight + gained / plan.nav_quote
+    assert cash.band_low < after < cash.target - d("0.4") * (cash.target - cash.band_low), after
+
+
+ABSOLUTE = BandPolicy(rule=BandRule.ABSOLUTE, k=d(5), destination=d(0), per_coin={"USDT": d(1)})
+HUNDREDS = {"BTC": 100, "ETH": 100, "DOGE": 1}
+TRADED = Usage(has_traded=True)
+
+
+def test_a_later_round_does_not_sell_where_money_that_came_in_bought_more_than_there_was() -> None:
+    """Of seven points too much cash BTC takes ten, in its coarse step; ETH, ten too heavy, is not sold for the three."""
+    seen = snapshot({"BTC": 33, "ETH": 40, "USDT": 2_700}, HUNDREDS, rule_changes={"BTC": {"quote_step": d(1_000)}})
+    wanted = targets({"BTC": 50, "ETH": 30, "USDT": 20}, bands=ABSOLUTE)
+    plan = make_plan(seen, wanted, replace(TRADED, flows={"USDT": d(1_000)}))
+    assert plan.trigger is Trigger.CASH_FLOW
+    assert [(leg.asset, leg.side, leg.notional_quote) for leg in plan.legs] == [("BTC", Side.BUY, 1_000)]
+
+
+def test_cash_alone_outside_its_band_is_enough_to_trade_for() -> None:
+    seen = snapshot({"BTC": "48.5", "ETH": "28.5", "USDT": 2_300}, HUNDREDS)
+    plan = make_plan(seen, targets({"BTC": 50, "ETH": 30, "USDT": 20}, bands=ABSOLUTE), TRADED)
+    assert [(leg.asset, leg.notional_quote) for leg in plan.legs] == [("BTC", 150), ("ETH", 150)]
+
+
+def test_for_cash_inside_its_band_nobody_is_traded_who_is_inside_his() -> None:
+    """What leaves brings the cash from seven points below its target to three above; BTC is three below and stays."""
+    wanted = targets({"BTC": 60, "USDT": 40}, bands=BandPolicy(rule=BandRule.ABSOLUTE, k=d(8), destination=d(0)))
+    seen = snapshot({"BTC": 57, "USDT": 3_300, "DOGE": 1_000}, HUNDREDS)
+    plan = make_plan(seen, replace(wanted, leaving=("DOGE",)), TRADED)
+    assert [(leg.asset, leg.notional_quote) for leg in plan.legs] == [("DOGE", 1_000)]
