@@ -1,7 +1,7 @@
 """Orders as the legs of a plan, in an order in which each finds the coin that it spends. Pure.
 
 Whatever spends a coin that the account holds goes first, largest drift first; what is bought for cash comes after the
-sells that bring it.
+sells that bring it. Of one coin a direct order with a collar goes first: it commits more of it than it takes.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def why_cut(cut: Cut) -> Reason:
     return explain.capped(wish.why, cut.sized.notional_quote, wish.quote, wish.rules.quote) if cut.capped else wish.why
 
 
-def _rank(order: Cut | Straight) -> tuple[bool, float, int, int]:
+def _rank(order: Cut | Straight) -> tuple[bool, float, int, int, int]:
     if isinstance(order, Cut):
-        return order.wish.side is Side.BUY, -abs(order.wish.drift), order.wish.order, 0
-    sell, buy = order.crossing.sell, order.crossing.buy
-    return False, -abs(sell.drift), sell.order, 1 + buy.order
+        return order.wish.side is Side.BUY, -abs(order.wish.drift), order.wish.order, 1, 0
+    sell, buy, collared = order.crossing.sell, order.crossing.buy, order.crossing.collar is not None
+    return False, -abs(sell.drift), sell.order, 0 if collared else 2, buy.order
 
 
 def _ordinary(number: int, cut: Cut) -> Leg:

@@ -81,3 +81,21 @@ def test_a_coin_that_leaves_whole_commits_no_more_than_there_is() -> None:
     straight = next(leg for leg in legs if leg.direct is not None)
     assert d("0.099") < straight.size.value <= d("0.1")
     assert d("0.098") < -sum(filled_at_mid(leg)["BTC"] for leg in legs if leg.spent == "BTC") <= d("0.1")
+
+
+def test_of_one_coin_the_direct_order_goes_first_and_leaves_what_is_then_sold_for_cash() -> None:
+    limits = replace(LIMITS, max_slippage_bps=d(100))
+    seen = with_crosses(
+        snapshot({"BTC": "0.15", "ETH": "9.6", "SOL": 48, "USDT": 0}, PRICES), {("ETH", "BTC"): "1"},
+        tick_size=d("0.000001"),
+    )  # fmt: skip
+    wanted = replace(
+        targets({"ETH": 65, "SOL": 25, "USDT": 10}, limits=limits), orders=TARGETS.orders, leaving=("BTC",)
+    )
+    legs = [leg for leg in make_plan(seen, wanted, Usage(has_traded=True)).legs if leg.spent == "BTC"]
+    assert [leg.direct is not None for leg in legs] == [True, False]
+    free = d("0.15")
+    for leg in legs:
+        assert leg.size.value <= free, "each finds all that it commits"
+        free += filled_at_mid(leg)["BTC"]
+    assert sum(leg.size.value for leg in legs) > d("0.15") > free >= 0
