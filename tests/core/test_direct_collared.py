@@ -90,7 +90,7 @@ def test_of_one_coin_the_direct_order_goes_first_and_leaves_what_is_then_sold_fo
         tick_size=d("0.000001"),
     )  # fmt: skip
     wanted = replace(
-        targets({"ETH": 65, "SOL": 25, "USDT": 10}, limits=limits), orders=TARGETS.orders, leaving=("BTC",)
+        targets({"SOL": 25, "ETH": 65, "USDT": 10}, limits=limits), orders=TARGETS.orders, leaving=("BTC",)
     )
     legs = [leg for leg in make_plan(seen, wanted, Usage(has_traded=True)).legs if leg.spent == "BTC"]
     assert [leg.direct is not None for leg in legs] == [True, False]

@@ -1,4 +1,4 @@
-"""The order of sending: sells by drift, a coin's own sell before its direct ones, and buys for cash last."""
+"""The order of sending: sells by drift, a coin's own sell before its direct market orders, buys for cash last."""
 
 from __future__ import annotations
 
