@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from rebalancer.core.canonical import canonical, parse_moment
+from rebalancer.core.canonical import jsonable, parse_moment
 from rebalancer.durable import write_durably
 from rebalancer.errors import ConfigError
 
@@ -34,7 +34,7 @@ def refused_in(state: Path) -> list[Refusal]:
         return [Refusal(str(r["id"]), str(r["what"]), str(r["why"]), parse_moment(r["at"])) for r in raw["refused"]]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as exc:
         raise ConfigError(f"{path}: cannot be read ({type(exc).__name__}); delete it") from None
 
 
@@ -60,4 +60,5 @@ def _kept(state: Path) -> list[Refusal]:
 
 def _keep(state: Path, refusals: list[Refusal]) -> None:
     rows = [{"id": each.id, "what": each.what, "why": each.why, "at": each.at} for each in refusals]
-    write_durably(state / NAME, canonical({"refused": rows}).encode(), 0o600)
+    # In ASCII: an id may be a file's name that is no UTF-8.
+    write_durably(state / NAME, json.dumps(jsonable({"refused": rows})).encode(), 0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +22,7 @@ from rebalancer.errors import ConfigError, JournalError
 from rebalancer.journal import records
 from rebalancer.journal.rows import Entry
 from rebalancer.service import answers, refusals
-from rebalancer.service.answers import LIFE, Word, is_recorded, record, waits
+from rebalancer.service.answers import LIFE, Word, is_recorded, record, waiting, waits
 from rebalancer.service.box import Box, RequestRefused, new_id
 from rebalancer.service.questions import OUTCOMES, About, Question, row_for
 from rebalancer.service.refusals import KEPT_MAX, Refusal, refused_in, remember
@@ -152,8 +153,9 @@ def test_what_was_refused_is_forgotten_once_the_question_is_answered_and_only_th
     assert [each.id for each in refused_in(desk.state)] == [str(number) for number in range(KEPT_MAX, 2 * KEPT_MAX)]
 
 
-def test_refusals_that_cannot_be_read_are_said_and_do_not_stop_the_next(desk: Desk) -> None:
-    (desk.state / refusals.NAME).write_text("{")
+@pytest.mark.parametrize("content", ["{", "[" * 100_000])
+def test_refusals_that_cannot_be_read_are_said_and_do_not_stop_the_next(desk: Desk, content: str) -> None:
+    (desk.state / refusals.NAME).write_text(content)
     with pytest.raises(ConfigError, match="delete it"):
         refused_in(desk.state)
     desk.leave(About.HALT, asked_at=desk.clock.now() - 2 * LIFE)
@@ -309,6 +311,22 @@ def test_a_name_that_nothing_has_is_refused_by_name(desk: Desk, what: str) -> No
     desk.file(made).write_text(json.dumps(document))
     (taken,) = desk.take()
     assert taken.what == what and taken.refused and desk.acks() == []
+
+
+def test_a_file_whose_name_is_no_text_is_refused_like_any_other(desk: Desk) -> None:
+    desk.leave(About.HALT)
+    os.close(os.open(os.fsencode(desk.state / answers.FOLDER) + b"/\xff.json", os.O_CREAT, 0o600))
+    assert sorted(bool(each.refused) for each in desk.take()) == [False, True]
+    assert desk.left() == [] and [each.id for each in refused_in(desk.state)] == ["\udcff"]
+
+
+@pytest.mark.parametrize("moment", ["1999-12-31T23:59:59Z", "9999-12-31T23:30:00Z"])
+def test_a_moment_that_no_clock_of_ours_showed_makes_no_answer(desk: Desk, moment: str) -> None:
+    made = desk.leave(About.HALT)
+    document = json.loads(desk.file(made).read_text())
+    desk.file(made).write_text(json.dumps({**document, "asked_at": moment}))
+    (found,) = waiting(desk.state)
+    assert found.answer is None and "no answer" in found.problem
 
 
 def test_trouble_with_the_journal_is_trouble_and_the_answer_waits_on(desk: Desk) -> None:
