@@ -5,7 +5,7 @@ The page may ask for a pause, a dry run, and a change of targets to be confirmed
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -35,13 +35,12 @@ def obey(paths: Paths, house: House, targets: Callable[[], Targets], log: Any) -
             log.warning("not_done", ask=request.ask.value, text=str(exc))
 
 
-def _asked(paths: Paths, house: House, log: Any) -> list[Request]:
-    """Return what was asked for; a folder that cannot be read or emptied is no reason to end."""
+def _asked(paths: Paths, house: House, log: Any) -> Iterator[Request]:
+    """Yield what was asked for; a folder that cannot be read or emptied is no reason to end."""
     try:
-        return take(paths.state, house.shell.clock.now())
+        yield from take(paths.state, house.shell.clock.now())
     except OSError as exc:
         log.warning("not_done", text=f"{paths.state / FOLDER}: {exc.strerror}; what the page asks for is not done")
-        return []
 
 
 def _carry_out(request: Request, paths: Paths, house: House, targets: Callable[[], Targets]) -> None:

@@ -128,7 +128,7 @@ class Box:
         except FileNotFoundError:
             return False
         except OSError:  # a folder, for one
-            path.rename(path.with_name(f"{name}{ASIDE}"))
+            path.rename(path.with_name(f"{new_id()}{ASIDE}"))  # its own name may leave no room, or be taken
         sync_folder(self.folder)
         return True
 

@@ -5,7 +5,7 @@ A request is asked for once, used once, and forgotten when it is old: a page tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -44,18 +44,18 @@ def leave(state: Path, request: Request) -> Path:
     return box.folder / f"{made}.json"
 
 
-def take(state: Path, now: datetime) -> list[Request]:
-    """Return what was asked for, oldest first, and use it up; what is old, foreign or damaged is thrown away.
+def take(state: Path, now: datetime) -> Iterator[Request]:
+    """Use up what was asked for, oldest first, and yield each; what is old, foreign or damaged is thrown away.
 
-    It is removed before it is obeyed: a pause that a crash swallows is asked for again, a dry run need not be.
+    It is removed before it is obeyed: a pause that a crash swallows is asked for again, a dry run need not be. OSError
+    where one cannot be removed; those before it were yielded, those after it wait on.
     """
-    box, taken = Box(state / FOLDER), []
+    box = Box(state / FOLDER)
     for found in box.waiting():
         if box.remove(found.name) and not found.problem:
             request = _read(found.document)
             if request is not None and abs(now - request.asked_at) <= LIFE:
-                taken.append(request)
-    return taken
+                yield request
 
 
 def _read(raw: Mapping[str, Any]) -> Request | None:

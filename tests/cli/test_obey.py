@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,6 +16,7 @@ from rebalancer.cli.obey import obey
 from rebalancer.journal import records
 from rebalancer.logs import logger
 from rebalancer.service import answers, requests
+from rebalancer.service.box import Box
 from rebalancer.service.questions import Word, find
 from rebalancer.settings import Paths
 from tests.service.house import House as Whole
@@ -77,3 +80,20 @@ def test_files_in_the_place_of_the_folders_end_nothing(serving: Serving) -> None
         (serving.paths.state / name).write_text("{}")
     assert serving.turn() == ["answers_not_taken", "not_done"]
     assert serving.turn() == ["not_done"]
+
+
+def test_a_pause_is_not_lost_when_what_lies_behind_it_cannot_be_removed(serving: Serving) -> None:
+    now, state = serving.whole.clock.now(), serving.paths.state
+    pause = requests.leave(state, requests.Request(requests.Ask.PAUSE, now, {}))
+    stuck = requests.leave(state, requests.Request(requests.Ask.STAGE_TARGETS, now, {}))
+    for number, path in enumerate((pause, stuck)):
+        os.utime(path, (number, number))
+    remove = Box.remove
+
+    def removing(box: Box, name: str) -> bool:
+        if name == stuck.name:
+            raise PermissionError(1, "not permitted")
+        return remove(box, name)
+
+    with mock.patch.object(Box, "remove", removing):
+        assert serving.turn() == ["asked", "not_done"] and serving.paths.pause.exists()

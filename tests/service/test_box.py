@@ -104,6 +104,15 @@ def test_what_is_no_document_is_named_and_can_be_got_rid_of(box: Box, kind: str)
     assert box.remove(NAME) and box.waiting() == []
 
 
+def test_a_folder_is_put_aside_however_long_its_name_is_and_whatever_was_put_aside_before(box: Box) -> None:
+    box.remove(f"{box.put({})}.json")
+    for name in (NAME, NAME, f"{'b' * 250}.json"):
+        (box.folder / name).mkdir()
+        (box.folder / name / "inside").touch()
+        assert box.remove(name)
+    assert box.waiting() == [] and len(list(box.folder.iterdir())) == 3
+
+
 def test_a_name_that_is_none_of_ours_is_not_read(box: Box) -> None:
     box.put({})
     box.put({}, name="../answers/other")

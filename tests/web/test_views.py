@@ -163,7 +163,7 @@ def test_no_other_site_can_make_a_browser_of_ours_ask_for_anything(site: Site, p
     headers = {} if origin is None else {"origin": origin}
     form = {"form_token": site.access.form_token, "token": "t" * 43, "w_BTC": "80", "w_USDT": "20"}
     assert site.client.post(path, data=form, headers=headers).status_code == 403
-    assert take(site.house.folder, site.house.clock.now()) == []
+    assert list(take(site.house.folder, site.house.clock.now())) == []
 
 
 @pytest.mark.parametrize("method", ["put", "delete", "patch", "options"])
@@ -201,7 +201,7 @@ def test_logging_out_takes_the_cookie_away(site: Site) -> None:
 def test_a_pause_and_a_dry_run_are_asked_for(site: Site) -> None:
     assert "asked for" in site.post("/ask/pause", reason="holiday").text
     assert "asked for" in site.post("/ask/dry_run").text
-    found = take(site.house.folder, site.house.clock.now())
+    found = list(take(site.house.folder, site.house.clock.now()))
     assert {request.ask for request in found} == {Ask.PAUSE, Ask.DRY_RUN}
     assert {"reason": "holiday"} in [request.facts for request in found]
 
@@ -209,7 +209,7 @@ def test_a_pause_and_a_dry_run_are_asked_for(site: Site) -> None:
 @pytest.mark.parametrize("what", ["trade", "resume", "stage_targets", "ack", "limits"])
 def test_nothing_else_can_be_asked_for(site: Site, what: str) -> None:
     site.post(f"/ask/{what}")
-    assert take(site.house.folder, site.house.clock.now()) == []
+    assert list(take(site.house.folder, site.house.clock.now())) == []
 
 
 def test_a_preview_is_made_of_the_last_look_and_leaves_nothing(site: Site) -> None:
@@ -220,7 +220,7 @@ def test_a_preview_is_made_of_the_last_look_and_leaves_nothing(site: Site) -> No
         and "sell btcusdt" in shown
     )
     strict(shown)
-    assert take(site.house.folder, site.house.clock.now()) == []
+    assert list(take(site.house.folder, site.house.clock.now())) == []
 
 
 def test_a_change_above_the_daily_cap_says_on_the_page_over_how_many_days_it_is_spread(site: Site) -> None:
@@ -252,7 +252,7 @@ def test_staged_weights_wait_for_the_service_and_change_no_file(site: Site) -> N
 def test_weights_that_are_none_are_said_and_not_staged(site: Site, form: dict[str, str], words: str) -> None:
     answer = site.post("/targets/stage", **form)
     assert words.replace("<", "&lt;") in answer.text
-    assert take(site.house.folder, site.house.clock.now()) == []
+    assert list(take(site.house.folder, site.house.clock.now())) == []
 
 
 def test_staging_shows_what_it_leads_to_and_what_waits_is_shown_until_it_is_confirmed(site: Site) -> None:
@@ -285,7 +285,7 @@ def test_weights_that_the_file_cannot_have_are_refused_as_the_terminal_would(
     whole = {"w_BTC": "40", "w_ETH": "25", "w_SOL": "15", "w_USDT": "20", **form}
     for view in ("/targets/preview", "/targets/stage"):
         assert words in site.post(view, **whole).text
-    assert take(site.house.folder, site.house.clock.now()) == []
+    assert list(take(site.house.folder, site.house.clock.now())) == []
 
 
 def test_the_changes_before_are_shown_and_each_fills_the_form(site: Site) -> None:
@@ -309,20 +309,20 @@ def test_the_changes_before_are_shown_and_each_fills_the_form(site: Site) -> Non
     assert 'name="w_BTC" value="30"' in filled and 'name="w_ETH" value="35"' in filled
     for unknown in ("x", "0" * 64, f"{old.digest}x"):
         assert site.client.get(f"/targets?version={unknown}").status_code == 404
-    assert take(site.house.folder, site.house.clock.now()) == []
+    assert list(take(site.house.folder, site.house.clock.now())) == []
 
 
 def test_a_new_coin_must_be_one_that_the_exchange_lists_and_the_list_is_offered(site: Site) -> None:
     form = {"w_BTC": "40", "w_ETH": "25", "w_SOL": "15", "w_USDT": "15", "add_asset": "dogge", "add_percent": "5"}
     unchecked = site.post("/targets/stage", **form).text
     assert "Not checked whether the exchange lists DOGGE" in unchecked
-    assert len(take(site.house.folder, site.house.clock.now())) == 1
+    assert len(list(take(site.house.folder, site.house.clock.now()))) == 1
     now = site.house.clock.now()
     keep_listed(site.house.folder, Listed("embedded", "USDT", frozenset({"BTC", "ETH", "SOL", "DOGE"}), now))
     for view in ("/targets/stage", "/targets/preview"):
         refused = site.post(view, **form).text
         assert "embedded lists no pair DOGGE/USDT" in refused and "did you mean DOGE?" in refused, refused
-    assert take(site.house.folder, now) == []
+    assert list(take(site.house.folder, now)) == []
     assert '<option value="DOGE">' in site.text("/targets") and "Not checked" not in site.text("/targets")
     strict(site.client.get("/targets").text)
     site.post("/targets/stage", **{**form, "add_asset": "doge"})
