@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rebalancer.core.model import Usage
     from rebalancer.settings import Settings
 
+TIMEOUT_MAX_S = 7200  # as long as an answer counts
 ASKED = {
     About.HALT: "Have you looked into it, and may trading go on?",
     About.COIN: "Have you looked into it, and may the coin trade again at the price it has now?",
@@ -41,6 +43,13 @@ def _amount(_ctx: click.Context, _param: click.Parameter, text: str | None) -> D
     if amount <= 0:
         raise click.BadParameter(f"{text} is not above 0")
     return amount
+
+
+def _seconds(_ctx: click.Context, _param: click.Parameter, seconds: float) -> float:
+    """Refuse what compares with no limit."""
+    if math.isnan(seconds):
+        raise click.BadParameter("is no number of seconds")
+    return seconds
 
 
 def _words(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
@@ -66,8 +75,8 @@ def _words(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
 @click.option("--reason", default="", callback=_words, help="Kept in the journal: what you looked at.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", is_flag=True, help="While the service runs: wait until it took the answer.")
-@click.option("--timeout", "timeout_s", default=300.0, type=click.FloatRange(0), show_default=True,
-              help="Seconds to wait; 11 where that was too short.")  # fmt: skip
+@click.option("--timeout", "timeout_s", default=300.0, type=click.FloatRange(0, TIMEOUT_MAX_S), show_default=True,
+              callback=_seconds, help="Seconds to wait; 11 where that was too short.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; needs --yes.")
 def command(
     *,
@@ -87,8 +96,9 @@ def command(
     `status` shows the first three. An order that was filled, wholly or in part, needs --quantity and --quote, as the
     exchange's order page shows them; a plan needs --up-to.
 
-    While the service runs, the answer is given to it: it takes it within a quarter of a minute, if the question is
-    still the one that you were shown. An answer that nobody took counts for two hours.
+    While the service runs, the answer is given to it: it takes it within a quarter of a minute, or once the cycle under
+    way has ended, if the question is still the one that you were shown. An answer that nobody took counts for two
+    hours.
     """
     from rebalancer.cli.delivery import deliver  # noqa: PLC0415
     from rebalancer.service.answers import Answer, account_of  # noqa: PLC0415

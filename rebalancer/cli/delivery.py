@@ -101,7 +101,7 @@ def deliver(settings: Settings, answer: Answer, clock: SystemClock, wait_s: floa
     try:
         with hold_lock(paths.lock), Journal.open(path, clock) as journal:
             record(journal, answer, lambda: digest_in_force(settings))
-        forget(paths.state, answer.question.what)
+            forget(paths.state, answer.question.what)
         return Delivered(answer, Status.RECORDED, paused)
     except LockHeld:
         given = _give(paths.state, answer)
@@ -110,8 +110,9 @@ def deliver(settings: Settings, answer: Answer, clock: SystemClock, wait_s: floa
         raise
     status = Status.GIVEN
     if wait_s is not None:
-        _wait(settings, given, answer, clock, wait_s)
-        status = Status.TAKEN
+        status = _wait(settings, given, answer, clock, wait_s)
+    if status is Status.RECORDED:
+        return Delivered(answer, status, paused, given)
     with journal_to_read(path, clock) as journal:
         upcoming = _next_run(paths.targets, journal, clock.now())
     return Delivered(answer, status, paused, given, upcoming)
@@ -146,9 +147,9 @@ def _name_of(uid: int) -> str:
         return f"#{uid}"
 
 
-def _wait(settings: Settings, given: str, answer: Answer, clock: SystemClock, wait_s: float) -> None:
-    """Wait until an answer was taken. ConfigError where it was refused, LockHeld where it waits on."""
-    state, started_s = settings.paths.state, clock.monotonic_s()
+def _wait(settings: Settings, given: str, answer: Answer, clock: SystemClock, wait_s: float) -> Status:
+    """Wait until an answer was taken; return by whom. ConfigError where it was refused, LockHeld where it waits on."""
+    state, started_s, status = settings.paths.state, clock.monotonic_s(), Status.TAKEN
     note(f"given to the running service; waiting until it takes it, for at most {wait_s:g} s")
     with progress_bar("waiting", max(1, int(wait_s))) as told:
         while waits(state, given):
@@ -160,27 +161,29 @@ def _wait(settings: Settings, given: str, answer: Answer, clock: SystemClock, wa
                     "`rebalancer status` shows what becomes of it"
                 )
             told(int(waited_s))
-            if is_held(settings.paths.lock) is False:
-                _take_ourselves(settings, clock)
+            if is_held(settings.paths.lock) is False and _take_ourselves(settings, given, clock):
+                status = Status.RECORDED
             clock.sleep(min(POLL_S, wait_s))
     with journal_to_read(settings.paths.journal(settings.venue_kind), clock) as journal:
         if is_recorded(journal, given, answer.asked_at):
-            return
+            return status
     why = next((each.why for each in refused_in(state) if each.id == given), "another answer took its place")
     raise ConfigError(f"the service refused the answer to {answer.question.what}: {why}")
 
 
-def _take_ourselves(settings: Settings, clock: SystemClock) -> None:
-    """Do what the service would have done, had it not ended meanwhile."""
+def _take_ourselves(settings: Settings, given: str, clock: SystemClock) -> bool:
+    """Do what the service would have done, had it not ended meanwhile; return whether an answer was among it."""
     try:
         with (
             hold_lock(settings.paths.lock),
             Journal.open(settings.paths.journal(settings.venue_kind), clock) as journal,
         ):
-            for _ in take(journal, settings.paths.state, lambda: digest_in_force(settings), clock.now()):
-                pass
+            taken = list(take(journal, settings.paths.state, lambda: digest_in_force(settings), clock.now()))
     except LockHeld:
-        return  # it is back
+        return False  # it is back
+    except RequestRefused as exc:
+        raise ConfigError(str(exc)) from None
+    return given in [each.id for each in taken]
 
 
 def _next_run(targets_path: Path, journal: Journal, now: datetime) -> datetime | None:

@@ -50,13 +50,16 @@ def _waiting(each: Waiting, now: datetime) -> dict[str, Any]:
     from rebalancer.service.answers import LIFE  # noqa: PLC0415
 
     asked_at = None if each.answer is None else each.answer.asked_at
-    late = asked_at is not None and now - asked_at > LIFE
+    problem = each.problem
+    if asked_at is not None and abs(now - asked_at) > LIFE:
+        why = "it waited for too long" if now > asked_at else "the clock was set back since"
+        problem = f"{why}; answer again"
     return {
         "id": each.id,
         "what": each.what,
         "asked_at": asked_at and moment_text(asked_at),
         "counts_until": asked_at and moment_text(asked_at + LIFE),
-        "problem": each.problem or ("it waited for too long; answer again" if late else None),
+        "problem": problem or None,
     }
 
 

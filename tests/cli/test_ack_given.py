@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 
+from rebalancer.cli.ack import TIMEOUT_MAX_S
 from rebalancer.cli.delivery import _next_run
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.waiting import waiting_document
@@ -165,9 +166,32 @@ def test_who_waits_too_short_is_told_that_it_waits_on(owner: Owner, halt: int) -
 
 def test_who_waits_for_a_service_that_ended_carries_the_answer_out_himself(owner: Owner, halt: int) -> None:
     with mock.patch("rebalancer.cli.delivery.record", side_effect=LockHeld("the service runs")):
-        said = owner.say("ack", str(halt), "--yes", "--wait")
+        said = owner.say("ack", str(halt), "--yes", "--wait", "--json")
     assert said.code == Exit.DONE, said.err
+    document = json.loads(said.out)
+    assert (document["status"], document["takes_effect_at"]) == ("recorded", None) and document["id"]
     assert "HALTED" not in text_of_status(owner)
+
+
+def test_who_waits_is_told_of_a_folder_that_was_opened_to_others_meanwhile(owner: Owner, halt: int) -> None:
+    def left(state: Path, answer: answers.Answer) -> str:
+        made = answers.leave(state, answer)
+        (state / answers.FOLDER).chmod(0o770)
+        return made
+
+    record, leave = "rebalancer.cli.delivery.record", "rebalancer.cli.delivery.leave"
+    with mock.patch(record, side_effect=LockHeld("the service runs")), mock.patch(leave, left):
+        said = owner.say("ack", str(halt), "--yes", "--wait")
+    assert said.code == Exit.CONFIG and "chmod 700" in said.err and "HALTED" in text_of_status(owner)
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "7201"])
+def test_a_wait_of_no_length_or_longer_than_the_answer_counts_is_wrong_usage(
+    owner: Owner, halt: int, seconds: str
+) -> None:
+    assert answers.LIFE.total_seconds() == TIMEOUT_MAX_S
+    assert given(owner, str(halt), "--wait", "--timeout", seconds).code == Exit.USAGE
+    assert status(owner)["answers"]["waiting"] == []
 
 
 def test_while_paused_it_is_said_that_nothing_is_sent(owner: Owner, halt: int) -> None:
@@ -280,6 +304,10 @@ def test_an_answer_that_waited_for_too_long_is_told_before_it_is_refused(owner: 
     (late,) = waiting_document(load(), until + timedelta(seconds=1))["answers"]["waiting"]
     assert late["problem"] == "it waited for too long; answer again"
     assert waiting_document(load(), until)["answers"]["waiting"] == [waits]
+    set_back = datetime.fromisoformat(waits["asked_at"]) - answers.LIFE
+    assert waiting_document(load(), set_back)["answers"]["waiting"] == [waits]
+    (early,) = waiting_document(load(), set_back - timedelta(seconds=1))["answers"]["waiting"]
+    assert early["problem"] == "the clock was set back since; answer again"
 
 
 def test_status_forgets_a_refusal_after_a_day(owner: Owner) -> None:
