@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import math
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
 
-from rebalancer.cli.context import journal_to_read, load_settings
+from rebalancer.cli.context import journal_to_read, load_settings, login_name
 from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.core.money import parse_decimal, plain
 from rebalancer.errors import ConfigError
@@ -122,7 +121,7 @@ def command(
             click.echo("\n".join(lines_of(pace)))
     if not yes:
         click.confirm(ASKED[question.about].format(what=question.what, word=_said(question, word)), abort=True)
-    answer = Answer(question, word, getpass.getuser(), clock.now(), account)
+    answer = Answer(question, word, login_name(), clock.now(), account)
     delivered = deliver(settings, answer, clock, timeout_s if wait else None)
     if as_json:
         echo_document(delivered.document(settings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import random
 import sys
@@ -70,6 +71,14 @@ def require_live_limits(targets: Targets, path: Path) -> None:
     missing = [name for name, value in named.items() if value is None]
     if missing:
         raise ConfigError(f"{path}: live trading needs {' and '.join(missing)} in [limits], in {targets.quote}")
+
+
+def login_name() -> str:
+    """Return who types: under sudo, who called it; a number where the machine knows no name."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def note(text: str) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
-
 import click
 
-from rebalancer.cli.context import load_settings, make_state_dir
+from rebalancer.cli.context import load_settings, login_name, make_state_dir
 from rebalancer.cli.terminal import heading
 from rebalancer.service.clock import SystemClock
 from rebalancer.service.pause import PauseSwitch
@@ -20,6 +18,6 @@ def command(*, reason: str) -> None:
     make_state_dir(settings)
     switch = PauseSwitch(settings.paths.pause)
     at = SystemClock().now()
-    switch.pause(f"{reason or 'by hand'}, {getpass.getuser()}, {at:%Y-%m-%d %H:%M} UTC")
+    switch.pause(f"{reason or 'by hand'}, {login_name()}, {at:%Y-%m-%d %H:%M} UTC")
     click.echo(heading(settings.mode, settings.venue_kind))
     click.echo(f"Paused: {switch.path} exists, so nothing is sent.\n`rebalancer resume` lifts it.")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rebalancer.cli.context import note
+from rebalancer.cli.context import login_name, note
 from rebalancer.cli.target_words import text_of
 from rebalancer.core.targets import Targets
 from rebalancer.errors import ConfigError
@@ -59,14 +58,6 @@ def _parsed(raw: bytes) -> Targets | None:
         return parse_bytes(raw, "")
     except ConfigError:
         return None  # `undo` of a file that was broken by hand: what it was is not known
-
-
-def login_name() -> str:
-    """Return who types: under sudo, who called it; a number where the machine knows no name."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
 
 
 def text_before(path: Path) -> str:

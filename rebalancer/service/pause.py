@@ -37,7 +37,7 @@ class PauseSwitch:
     def pause(self, text: str) -> None:
         """Stop every send from now on; the file is durable when this returns."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("w", encoding="utf-8") as file:
+        with self._path.open("w", encoding="utf-8", errors="backslashreplace") as file:  # any word must do
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 
@@ -120,6 +122,19 @@ def test_a_pause_keeps_its_reason_and_a_second_one_replaces_it(owner: Owner) -> 
     shown = owner.say("status").out
     assert "on holiday" in shown and "moving coins" not in shown
     assert json.loads(owner.say("status", "--json").out)["paused"].startswith("on holiday")
+
+
+def test_bytes_that_are_no_text_are_a_reason_to_pause_too(owner: Owner) -> None:
+    assert owner.say("pause", "--reason", "caf\udce9").code == Exit.DONE
+    assert json.loads(owner.say("status", "--json").out)["paused"].startswith("caf\\udce9, ")
+
+
+@pytest.mark.parametrize("error", [KeyError("uid not found"), OSError("No username set in the environment")])
+def test_a_user_without_a_name_pauses_and_answers_too(owner: Owner, halt: int, error: Exception) -> None:
+    with mock.patch("getpass.getuser", side_effect=error):
+        assert owner.say("pause").code == owner.say("ack", str(halt), "--yes").code == Exit.DONE
+    shown = json.loads(owner.say("status", "--json").out)
+    assert f", user {os.getuid()}, " in shown["paused"] and shown["halts"] == []
 
 
 def test_a_pause_file_made_by_hand_is_a_pause_too(owner: Owner) -> None:
