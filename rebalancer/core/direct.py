@@ -14,12 +14,14 @@ from rebalancer.core.choice import CASH_SHARE
 from rebalancer.core.collar import as_limit_sells
 from rebalancer.core.crosses import Crossing, crossings
 from rebalancer.core.depth import Walk, walk_book
+from rebalancer.core.holdings import spendable
 from rebalancer.core.legs import Cut, Setting, cut_of
 from rebalancer.core.model import Side, Snapshot, Usage
 from rebalancer.core.money import EXACT, ONE, ZERO, BaseAmount, QuoteAmount
 from rebalancer.core.reasons import Reason
 from rebalancer.core.routes import Way, choose_ways
 from rebalancer.core.sizing import Sized, size_buy, size_collared_buy, size_sell, smallest_trade
+from rebalancer.core.targets import Targets
 
 DUST_SHARE = Decimal("0.0001")  # of NAV: what whole lots may leave untraded; the narrowest band is ten times that
 
@@ -50,7 +52,7 @@ class Routed:
     notes: tuple[str, ...] = ()
 
 
-def route_directly(snapshot: Snapshot, usage: Usage, cuts: Sequence[Cut], setting: Setting) -> Routed:
+def route_directly(snapshot: Snapshot, targets: Targets, usage: Usage, cuts: Sequence[Cut], setting: Setting) -> Routed:
     """Return the same amounts over the cheapest ways; all over the quote coin where direct ones do not fit."""
     sells = {cut.wish.asset: cut for cut in cuts if cut.wish.side is Side.SELL}
     buys = {cut.wish.asset: cut for cut in cuts if cut.wish.side is Side.BUY}
@@ -61,7 +63,7 @@ def route_directly(snapshot: Snapshot, usage: Usage, cuts: Sequence[Cut], settin
         {asset: cut.sized.notional_quote for asset, cut in buys.items()},
         {way: crossing.link(setting.max_slippage_bps) for way, crossing in ways.items()},
     )
-    free = {asset: snapshot.balances[asset].free for asset in sells}
+    free = {asset: spendable(targets, snapshot.balances[asset]) for asset in sells}
     fitter = _Fitter(sells | buys, ways, usage.amount_precision_symbols, setting, free)
     straight = fitter.fit(amounts)
     rest = fitter.rest(straight)
@@ -78,7 +80,7 @@ class _Fitter:
     ways: Mapping[Way, Crossing]
     amount_precision: frozenset[str]
     setting: Setting
-    free: Mapping[str, Decimal]  # of the coins that are sold
+    free: Mapping[str, Decimal]  # of the coins that are sold, without what is to be kept
 
     def fit(self, amounts: Mapping[Way, Decimal]) -> list[Straight]:
         """Return the direct orders; each round makes a flow smaller by an order's worth or drops it, so it ends."""

@@ -29,7 +29,7 @@ def decide_routed(
     slippage = targets.limits.max_slippage_bps
     cash = spendable(targets, snapshot.balances[targets.quote])
     setting = Setting(room, valuation.nav_here_quote, cash, slippage, cash_strays=False)
-    routed = route_directly(snapshot, usage, outcome.cuts, setting)
+    routed = route_directly(snapshot, targets, usage, outcome.cuts, setting)
     for _ in range(ROUNDS_MAX):
         if not routed.straight or outcome.limited:
             break
@@ -40,7 +40,7 @@ def decide_routed(
             break
         more = decide_orders(seen, targets, usage, valued, later_than(trigger), room)
         both = None if turns_back(trigger, outcome, more) else joined(outcome, more, slippage)
-        again = routed if both is None else route_directly(snapshot, usage, both.cuts, setting)
+        again = routed if both is None else route_directly(snapshot, targets, usage, both.cuts, setting)
         if both is None or not again.straight:  # over the quote coin alone, what it adds might not be payable
             break
         outcome, routed = both, again

@@ -99,3 +99,14 @@ def test_of_one_coin_the_direct_order_goes_first_and_leaves_what_is_then_sold_fo
         assert leg.size.value <= free, "each finds all that it commits"
         free += filled_at_mid(leg)["BTC"]
     assert sum(leg.size.value for leg in legs) > d("0.15") > free >= 0
+
+
+def test_what_is_kept_of_a_coin_is_not_committed_either() -> None:
+    holdings = {"BTC": "0.6", "ETH": "20", "SOL": 120, "USDT": 15_000}
+    seen = with_crosses(snapshot(holdings, PRICES), {("ETH", "BTC"): "1"}, tick_size=d("0.000001"))
+    wanted = replace(
+        TARGETS, weights={"ETH": d(70), "SOL": d(15), "USDT": d(15)}, leaving=("BTC",), kept={"BTC": d("0.5")}
+    )
+    legs = make_plan(seen, wanted, Usage(has_traded=True)).legs
+    straight = next(leg for leg in legs if leg.direct is not None)
+    assert d("0.099") < straight.size.value <= d("0.1")

@@ -16,10 +16,11 @@ from rebalancer.core.model import Level, Side, Snapshot, Usage
 from rebalancer.core.reasons import Deny, Reason, Why
 from rebalancer.core.routes import Way
 from rebalancer.core.sizing import smallest_trade
-from tests.core.builders import d, snapshot, with_crosses
+from tests.core.builders import d, snapshot, targets, with_crosses
 
 PRICES: dict[str, str | int | Decimal] = {"BTC": 80_000, "ETH": 2_500, "SOL": 100, "DOGE": "0.1"}
 ROOM = Room(d(10**9), Deny.TURNOVER_CYCLE, "", None, None, 100)
+NOTHING_KEPT = targets({**dict.fromkeys(PRICES, 20), "USDT": 20})
 SETTING = Setting(ROOM, d(100_000), d(100_000), d(5000), cash_strays=False)
 
 
@@ -41,7 +42,7 @@ def routed(
     """Return the ways of amounts in USDT, and these as orders over USDT alone."""
     cuts = [_cut(seen, coin, Side.SELL, d(amount), setting) for coin, amount in sells.items()]
     cuts += [_cut(seen, coin, Side.BUY, d(amount), setting) for coin, amount in buys.items()]
-    return route_directly(seen, Usage(has_traded=True), cuts, setting), cuts
+    return route_directly(seen, NOTHING_KEPT, Usage(has_traded=True), cuts, setting), cuts
 
 
 def _cut(seen: Snapshot, coin: str, side: Side, quote: Decimal, setting: Setting) -> Cut:
@@ -148,7 +149,7 @@ def collared(seen: Snapshot, sells: Mapping[str, str], buys: Mapping[str, str]) 
     cuts += [_cut(seen, coin, Side.BUY, d(amount), setting) for coin, amount in buys.items()]
     collars = [d(PRICES[cut.wish.asset]) * d("0.99" if cut.wish.side is Side.SELL else "1.01") for cut in cuts]
     cuts = [replace(cut, wish=replace(cut.wish, collar=collar)) for cut, collar in zip(cuts, collars, strict=True)]
-    return route_directly(seen, Usage(has_traded=True), cuts, setting)
+    return route_directly(seen, NOTHING_KEPT, Usage(has_traded=True), cuts, setting)
 
 
 def test_a_direct_limit_sell_keeps_to_the_bounds_of_limit_orders_and_a_market_one_to_its_own() -> None:
