@@ -183,8 +183,10 @@ class Plan:
 
     @property
     def taken_as_zero(self) -> frozenset[str]:
-        """Return the coins without a balance row that the owner said are not held."""
-        return frozenset(a for a, coin in self.trust.items() if coin.rowless_since is not None and coin.excused)
+        """Return the coins without a balance row that the owner said are not held, and that nothing else speaks for."""
+        refused = {denial.asset for denial in self.denials if denial.code is Deny.BALANCE_MISSING}
+        answered = {a for a, coin in self.trust.items() if coin.rowless_since is not None and coin.excused}
+        return frozenset(answered - refused)
 
     @property
     def saves_quote(self) -> Decimal:

@@ -87,6 +87,12 @@ def test_the_cash_is_never_excused() -> None:
     assert made.denials[0].text.endswith("no balance row for USDT; absent is not zero")
 
 
+def test_a_word_that_does_not_help_is_not_said_to_count() -> None:
+    """After an `ack` of a coin that was held before, the notes said that it counts as not held; the plan was refused."""
+    made = plan(usage=replace(USAGE, ever_held=USAGE.ever_held | {"SOL"}))
+    assert "was held before" in missing(made) and not made.taken_as_zero and not made.notes
+
+
 def test_a_second_coin_without_a_row_needs_a_word_of_its_own() -> None:
     balances = {asset: held for asset, held in SEEN.balances.items() if asset != "ETH"}
     usage = replace(USAGE, rows=RowsSeen(900, frozenset({"BTC"})), ever_held=frozenset({"BTC"}))
