@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rebalancer.journal.copies import Head
     from rebalancer.settings import Settings
 
-NEWER, RESTORED = "journal_newer", "restored"
+NEWER = "journal_newer"
 NEW_FILE = 0o666
 WATCH = partial(progress_bar, "verifying each row")
 
@@ -117,7 +117,7 @@ def put_back(path: Path, file: Path, head: Head, clock: SystemClock, *, damaged:
         with drafted_copy(file, path, clock) as draft:
             # Opened as the service does: the new fence mints no order id of the lost life again.
             with Journal.open(draft, clock) as journal:
-                journal.append(records.halt(RESTORED, text))
+                journal.append(records.halt(records.RESTORED, text))
             merge_log(draft)
             kept = None
             if damaged:

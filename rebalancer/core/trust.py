@@ -70,6 +70,10 @@ class CoinTrust:
         made = replace(self.forgotten(), accepted=True, fresh=None)
         return replace(made, rowless_since=rowless, excused=rowless is not None)
 
+    def unexcused(self) -> CoinTrust:
+        """Return the memory once it may lack what was bought: the owner's word on a missing row is asked for again."""
+        return replace(self, excused=False)
+
     def listed(self, at: datetime, *, has_row: bool) -> CoinTrust:
         """Return the memory after a look that listed a balance of the coin, or none."""
         if has_row:

@@ -16,7 +16,7 @@ from rebalancer.core.reasons import Trigger
 from rebalancer.core.targets import OrderType
 from rebalancer.core.trust import CoinTrust, read_trust
 from rebalancer.journal.checkpoint import read_books
-from rebalancer.journal.records import Binding
+from rebalancer.journal.records import RESTORED, Binding
 from rebalancer.journal.rows import Kind, Row
 from rebalancer.journal.state import DAY, Approval, Halt, IntentRecord, JournalState, Key, Sent, balance_changes
 
@@ -215,6 +215,7 @@ def _on_external_flow(state: JournalState, _row: Row, payload: dict[str, Any]) -
     state.totals = {**state.totals, **{asset: Decimal(held) for asset, held in payload["held"].items()}}
     moved = {asset: state.flows.get(asset, ZERO) + Decimal(amount) for asset, amount in payload["moved"].items()}
     state.flows = {**state.flows, **moved}
+    state.ever_held |= {asset for asset, held in payload["held"].items() if Decimal(held)}
 
 
 def _on_evidence(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
@@ -228,6 +229,8 @@ def _on_evidence(state: JournalState, row: Row, payload: dict[str, Any]) -> None
 
 def _on_halt(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     state.halts[row.seq] = Halt(row.seq, payload["code"], payload["text"], row.t_wall)
+    if payload["code"] == RESTORED:  # what came after the backup may have been bought
+        state.coins = {asset: coin.unexcused() for asset, coin in state.coins.items()}
 
 
 def _on_ack(state: JournalState, row: Row, payload: dict[str, Any]) -> None:

@@ -21,6 +21,8 @@ from rebalancer.core.targets import OrderType
 from rebalancer.core.trust import trust_document
 from rebalancer.journal.rows import Entry, Kind
 
+RESTORED = "restored"  # the halt of a journal that lacks what came after its backup
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:

@@ -221,3 +221,27 @@ def test_one_coin_sold_for_another_lets_both_rest_and_counts_on_both_sides_of_th
         assert journal.state.usage(NOW, "").trades == {"ETH": Trade(NOW, Side.SELL), "BTC": Trade(NOW, Side.BUY)}
         approval = journal.state.approval
         assert approval is not None and (approval.sold_quote, approval.bought_quote) == (100, 100)
+
+
+def test_a_restored_journal_asks_again_about_a_coin_that_has_no_balance_row() -> None:
+    """Between the backup and its return the coin may have been bought: the word was about an account of before."""
+    price = CoinTrust(d(50_000), NOW)
+    rowless = replace(PLAN, trust={"BTC": replace(price, rowless_since=NOW), "ETH": price})
+    with new_journal() as journal:
+        journal.append(planned(plan=rowless), records.ack_coin("BTC", "owner"))
+        journal.append(records.halt("foreign_order", "a stranger's order"))
+        assert journal.state.coins["BTC"].excused, "another halt says nothing of it"
+        journal.append(records.halt(records.RESTORED, "restored from a backup"))
+        assert journal.state.coins["BTC"].lacks_row and journal.state.coins["ETH"] == price
+        journal.append(records.ack_coin("BTC", "owner"))
+        assert journal.state.coins["BTC"].excused
+
+
+def test_what_another_hand_brought_was_held_and_what_it_took_whole_says_nothing() -> None:
+    with new_journal() as journal:
+        journal.append(planned())
+        before = journal.state.ever_held
+        held, moved_by = {"SOL": d(5), "ADA": d(0)}, {"SOL": d(5), "ADA": d(-3)}
+        journal.append(records.external_flow(RUN, held=held, moved=moved_by, t_exch=NOW))
+        assert journal.state.ever_held == before | {"SOL"}
+        assert journal.state.usage(NOW, "").ever_held == before | {"SOL"}
