@@ -6,16 +6,17 @@ order now, instead of in the next cycle, makes a perfect fill the end: planned a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from rebalancer.core.caps import Room
+from rebalancer.core.caps import Room, scale_to
 from rebalancer.core.depth import walk_book
 from rebalancer.core.drift import outside_band
 from rebalancer.core.holdings import spendable
 from rebalancer.core.legs import Cut, Outcome, Setting, cut_to_size
 from rebalancer.core.model import Balance, Side, Snapshot, Usage
-from rebalancer.core.money import EXACT, ONE, BaseAmount, QuoteAmount
+from rebalancer.core.money import EXACT, ONE, ZERO, BaseAmount, QuoteAmount
 from rebalancer.core.reasons import Trigger
 from rebalancer.core.sizing import Sized, largest_order
 from rebalancer.core.targets import Targets
@@ -39,7 +40,8 @@ def decide_orders(
         if not valued.strays.any():
             return outcome
         more = _one_round(seen, targets, usage, valued, later_than(trigger), room)
-        both = None if turns_back(trigger, outcome, more) else joined(outcome, more, targets.limits.max_slippage_bps)
+        slippage = targets.limits.max_slippage_bps
+        both = None if turns_back(trigger, outcome, more) else joined(outcome, more, slippage, room)
         if both is None:
             return outcome
         outcome = both
@@ -90,7 +92,7 @@ def after_perfect_fill(snapshot: Snapshot, cuts: list[Cut]) -> Snapshot:
     return replace(snapshot, balances=balances)
 
 
-def joined(first: Outcome, more: Outcome, max_slippage_bps: Decimal) -> Outcome | None:
+def joined(first: Outcome, more: Outcome, max_slippage_bps: Decimal, room: Room) -> Outcome | None:
     """Return both rounds as one set of orders, or None when the second adds nothing that book, limit or rules allow."""
     if not more.cuts or more.limited:
         return None
@@ -102,8 +104,18 @@ def joined(first: Outcome, more: Outcome, max_slippage_bps: Decimal) -> Outcome 
         cuts[cut.wish.asset] = cut if before is None else _sum(before, cut)
     if any(cut.walk.exhausted or cut.walk.slippage_bps > max_slippage_bps or _too_large(cut) for cut in cuts.values()):
         return None
+    if not _within(room, list(cuts.values())):
+        return None  # each round was held against all of it by itself
     dropped = {asset: reason for asset, reason in (first.dropped | more.dropped).items() if asset not in cuts}
     return Outcome(list(cuts.values()), dropped)
+
+
+def _within(room: Room, cuts: Sequence[Cut]) -> bool:
+    """Return whether two rounds together are no more than the limits leave."""
+    quotes = [cut.sized.notional_quote for cut in cuts]
+    sold = sum((cut.sized.notional_quote for cut in cuts if cut.wish.side is Side.SELL), ZERO)
+    within_order = room.notional_order_quote is None or max(quotes) <= room.notional_order_quote
+    return within_order and len(cuts) <= room.orders and scale_to(room, sold, sum(quotes, ZERO) - sold) == ONE
 
 
 def _too_large(cut: Cut) -> bool:

@@ -39,7 +39,7 @@ def decide_routed(
         if not valued.strays.any():
             break
         more = decide_orders(seen, targets, usage, valued, later_than(trigger), room)
-        both = None if turns_back(trigger, outcome, more) else joined(outcome, more, slippage)
+        both = None if turns_back(trigger, outcome, more) else joined(outcome, more, slippage, room)
         again = routed if both is None else route_directly(snapshot, targets, usage, both.cuts, setting)
         if both is None or not again.straight:  # over the quote coin alone, what it adds might not be payable
             break

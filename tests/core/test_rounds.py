@@ -15,8 +15,8 @@ from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
 from rebalancer.core.rounds import after_perfect_fill, joined, later_than, turns_back
 from rebalancer.core.settled import after_legs
-from rebalancer.core.targets import BandPolicy, BandRule
-from tests.core.builders import NOW, d, rules, snapshot, targets
+from rebalancer.core.targets import BandPolicy, BandRule, OrderPolicy, Route
+from tests.core.builders import LOOSE, NOW, d, rules, snapshot, targets, with_crosses
 from tests.core.owners import case, filled
 from tests.core.test_cuts import buy, sell
 
@@ -37,7 +37,7 @@ def test_another_coins_order_stands_beside_and_more_of_the_same_coin_becomes_one
         [placed(sell("AAA", 50), "5"), placed(buy("BBB", 40), "40", capped=True)], {"CCC": WAITS, "DDD": WAITS}
     )
     more = Outcome([placed(buy("BBB", 30), "30"), placed(sell("CCC", 20), "2")], {"EEE": WAITS})
-    made = joined(first, more, LIMIT_BPS)
+    made = joined(first, more, LIMIT_BPS, ROOM)
     assert made is not None and not made.limited
     assert [(cut.wish.asset, cut.sized.size, cut.sized.notional_quote, cut.capped) for cut in made.cuts] == [
         ("AAA", BaseAmount(d(5)), 50, False),
@@ -49,7 +49,7 @@ def test_another_coins_order_stands_beside_and_more_of_the_same_coin_becomes_one
 
 
 def test_a_wish_larger_than_both_orders_stays_as_large() -> None:
-    made = joined(Outcome([placed(sell("AAA", 90), "5")]), Outcome([placed(sell("AAA", 20), "2")]), LIMIT_BPS)
+    made = joined(Outcome([placed(sell("AAA", 90), "5")]), Outcome([placed(sell("AAA", 20), "2")]), LIMIT_BPS, ROOM)
     assert made is not None
     assert (made.cuts[0].wish.quote, made.cuts[0].sized.notional_quote) == (90, 70)
 
@@ -65,18 +65,57 @@ def test_a_wish_larger_than_both_orders_stays_as_large() -> None:
     ids=["nothing more", "a limit cut it", "the other way", "the other way beside one that is none"],
 )
 def test_a_round_that_adds_nothing_sound_is_left_out(more: Outcome) -> None:
-    assert joined(Outcome([placed(sell("AAA", 50), "5")]), more, LIMIT_BPS) is None
+    assert joined(Outcome([placed(sell("AAA", 50), "5")]), more, LIMIT_BPS, ROOM) is None
 
 
 @pytest.mark.parametrize(("size", "fits"), [("5", True), ("10", True), ("10.1", False), ("11", False)], ids=str)
 def test_both_rounds_together_keep_to_the_slippage_and_to_the_book(size: str, fits: bool) -> None:
     """Twenty at an average of two percent off: a hundred basis points, the most allowed."""
     wish = sell("AAA", 300, book=STEEP)
-    both = joined(Outcome([placed(wish, "10")]), Outcome([placed(replace(wish, book=DEEP), size)]), LIMIT_BPS)
+    both = joined(Outcome([placed(wish, "10")]), Outcome([placed(replace(wish, book=DEEP), size)]), LIMIT_BPS, ROOM)
     assert (both is not None) is fits
 
 
 DEEP = replace(STEEP, bids=(Level(d(10), d(10**6)),), asks=(Level(d(10), d(10**6)),))
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "least"),
+    [
+        ("turnover_quote", d(90), d("89.9")),
+        ("notional_day_quote", d(130), d("129.9")),
+        ("notional_order_quote", d(90), d("89.9")),
+        ("orders", 2, 1),
+    ],
+    ids=str,
+)
+def test_both_rounds_together_are_within_what_the_limits_leave(limit: str, most: Any, least: Any) -> None:
+    """Each round was held against all of it: an order of 50 was planned where 26 were allowed."""
+    first, more = Outcome([placed(sell("AAA", 50), "5"), placed(buy("BBB", 40), "40")]), Outcome([])
+    more.cuts.append(placed(sell("AAA", 40), "4"))
+    assert joined(first, more, LIMIT_BPS, replace(ROOM, **{limit: most})) is not None
+    assert joined(first, more, LIMIT_BPS, replace(ROOM, **{limit: least})) is None
+
+
+@pytest.mark.parametrize(
+    ("weights", "held", "lots", "cap", "route"),
+    [
+        ((52, 18, 7, 23), ("0.0015", "0.041", "0.2262", "47.4626"), ("0.01", "0.0001"), 26, Route.QUOTE),
+        ((28, 28, 16, 28), ("0.0003", "0.0778", "0.5677", "8.1419"), ("0.1", "0.1"), 23, Route.DIRECT),
+    ],
+    ids=["over the quote coin", "direct"],
+)
+def test_no_order_of_a_plan_is_over_the_limit_of_one_because_a_second_round_was_added(
+    weights: tuple[int, ...], held: tuple[str, ...], lots: tuple[str, str], cap: int, route: Route
+) -> None:
+    coins = ("BTC", "ETH", "SOL", "USDT")
+    changes = {coin: {"lot_size": d(lot)} for coin, lot in zip(("ETH", "SOL"), lots, strict=True)}
+    prices = {"BTC": 80_000, "ETH": 2_500, "SOL": 125}
+    seen = snapshot(dict(zip(coins, held, strict=True)), prices, rule_changes=changes)
+    limits = replace(LOOSE, max_order_notional=d(cap), max_slippage_bps=d(100))
+    wanted = replace(targets(dict(zip(coins, weights, strict=True)), limits=limits), orders=OrderPolicy(route=route))
+    made = make_plan(with_crosses(seen, {("ETH", "BTC"): "1"}, tick_size=d("0.000001")), wanted, Usage(has_traded=True))
+    assert made.legs and all(leg.notional_quote <= cap for leg in made.legs)
 
 
 @pytest.mark.parametrize(("most", "fits"), [("7", True), ("6.9", False)])
@@ -89,7 +128,7 @@ def test_both_rounds_together_are_no_more_than_the_exchange_takes_at_once(most: 
         step = "5" if made.side.value == "sell" else "50"
         rest = "2" if made.side.value == "sell" else "20"
         first = placed(replace(made, rules=rules("AAA", **listed)), step)
-        both = joined(Outcome([first]), Outcome([placed(more, rest)]), LIMIT_BPS)
+        both = joined(Outcome([first]), Outcome([placed(more, rest)]), LIMIT_BPS, ROOM)
         assert (both is not None) is fits, listed
 
 
