@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +18,7 @@ from rebalancer.core.canonical import moment_text
 from rebalancer.cron_trigger import latest_slot, next_slot
 from rebalancer.errors import ConfigError, LockHeld
 from rebalancer.journal.store import Journal
-from rebalancer.service.answers import FOLDER, LIFE, Answer, is_recorded, leave, record, take, waits
+from rebalancer.service.answers import FOLDER, LIFE, Answer, is_recorded, leave, record, take, waits, withdraw
 from rebalancer.service.box import RequestRefused
 from rebalancer.service.clock import SystemClock
 from rebalancer.service.lock import hold_lock, is_held
@@ -101,7 +102,7 @@ def deliver(settings: Settings, answer: Answer, clock: SystemClock, wait_s: floa
     try:
         with hold_lock(paths.lock), Journal.open(path, clock) as journal:
             record(journal, answer, lambda: digest_in_force(settings))
-            forget(paths.state, answer.question.what)
+            _forget_earlier(paths.state, answer.question.what)
         return Delivered(answer, Status.RECORDED, paused)
     except LockHeld:
         given = _give(paths.state, answer)
@@ -116,6 +117,13 @@ def deliver(settings: Settings, answer: Answer, clock: SystemClock, wait_s: floa
     with journal_to_read(path, clock) as journal:
         upcoming = _next_run(paths.targets, journal, clock.now())
     return Delivered(answer, status, paused, given, upcoming)
+
+
+def _forget_earlier(state: Path, what: str) -> None:
+    """Drop what was refused of a question that is answered now, and what waits: it would only be refused."""
+    forget(state, what)
+    with suppress(RequestRefused, OSError):  # the word is recorded; `status` tells of the folder
+        withdraw(state, what)
 
 
 def _give(state: Path, answer: Answer) -> str:

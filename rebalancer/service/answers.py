@@ -76,10 +76,15 @@ def leave(state: Path, answer: Answer) -> str:
     RequestRefused while too many wait, or where the folder is not ours alone.
     """
     box, made = Box(state / FOLDER, private=True), new_id()
-    for each in waiting(state):
-        if each.what == answer.question.what:
-            box.remove(f"{each.id}{ENDING}")
+    withdraw(state, answer.question.what)
     return box.put({"schema": SCHEMA, "id": made, **jsonable(asdict(answer))}, made)
+
+
+def withdraw(state: Path, what: str) -> None:
+    """Take back the answers to a question that nobody took yet. RequestRefused, OSError as `waiting`."""
+    for each in waiting(state):
+        if each.what == what:
+            Box(state / FOLDER, private=True).remove(f"{each.id}{ENDING}")
 
 
 def waiting(state: Path) -> list[Waiting]:
