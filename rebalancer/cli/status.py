@@ -34,7 +34,7 @@ def command(*, as_json: bool, paths: bool) -> None:
     if paths:
         _show_paths(settings, as_json=as_json)
         return
-    clock = SystemClock()
+    clock = SystemClock(settings.clock_rate)
     with journal_to_read(settings.paths.journal(settings.venue_kind), clock) as journal:
         document = status_document(settings, journal, clock)
         books = journal.state.books

@@ -319,6 +319,13 @@ def test_an_answer_that_waited_for_too_long_is_told_before_it_is_refused(owner: 
     assert early["problem"] == "the clock was set back since; answer again"
 
 
+def test_status_goes_by_the_clock_of_the_service(owner: Owner, halt: int) -> None:
+    hurried = {"REBALANCER_CLOCK_RATE": "1000", "REBALANCER_HTX_URL": "http://127.0.0.1:9"}
+    given(owner, str(halt), **hurried)
+    (waits,) = json.loads(owner.say("status", "--json", **hurried).out)["answers"]["waiting"]
+    assert waits["problem"] is None
+
+
 def test_status_forgets_a_refusal_after_a_day(owner: Owner) -> None:
     owner.state.mkdir()
     now = SystemClock().now()
