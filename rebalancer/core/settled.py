@@ -10,8 +10,8 @@ from rebalancer.core.direct import Routed, route_directly
 from rebalancer.core.effects import filled_at_mid
 from rebalancer.core.holdings import spendable
 from rebalancer.core.leg_order import legs_of
-from rebalancer.core.legs import Outcome, Setting
-from rebalancer.core.model import Balance, Snapshot, Usage
+from rebalancer.core.legs import Cut, Outcome, Setting
+from rebalancer.core.model import Balance, Side, Snapshot, Usage
 from rebalancer.core.plan import Leg
 from rebalancer.core.reasons import Trigger
 from rebalancer.core.rounds import ROUNDS_MAX, decide_orders, joined, later_than, turns_back
@@ -43,8 +43,16 @@ def decide_routed(
         again = routed if both is None else route_directly(snapshot, targets, usage, both.cuts, setting)
         if both is None or not again.straight:  # over the quote coin alone, what it adds might not be payable
             break
+        if _sells_too_much(snapshot, targets, both.cuts):  # the first has held whole lots back, and they count twice
+            break
         outcome, routed = both, again
     return outcome, routed
+
+
+def _sells_too_much(snapshot: Snapshot, targets: Targets, cuts: Sequence[Cut]) -> bool:
+    """Return whether a coin would be sold beyond what is free of it."""
+    sells = [cut for cut in cuts if cut.wish.side is Side.SELL]
+    return any(cut.sized.size.value > spendable(targets, snapshot.balances[cut.wish.asset]) for cut in sells)
 
 
 def after_legs(snapshot: Snapshot, legs: Sequence[Leg]) -> Snapshot:

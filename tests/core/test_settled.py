@@ -11,8 +11,8 @@ from rebalancer.core.model import Balance, FeeRate, Side, Snapshot
 from rebalancer.core.plan import Plan
 from rebalancer.core.planner import make_plan
 from rebalancer.core.settled import after_legs
-from rebalancer.core.targets import BandPolicy, BandRule, Limits, Targets
-from tests.core.builders import LOOSE, d
+from rebalancer.core.targets import BandPolicy, BandRule, Limits, OrderPolicy, OrderType, Route, Targets
+from tests.core.builders import LOOSE, d, snapshot, targets, with_crosses
 from tests.core.test_direct import AFTERWARDS, ALL_THE_WAY, seen_with, wanted
 
 DEAR = "0.03"  # against USDT; the direct pair asks 0.002
@@ -77,3 +77,37 @@ def test_after_a_perfect_fill_each_coin_has_what_the_legs_moved_and_what_is_lock
     assert after.balances["SOL"] == before.balances["SOL"]
     assert after.balances["BTC"].asset == "BTC" and after.balances["BTC"].free > before.balances["BTC"].free
     assert replace(after, balances=before.balances) == before
+
+
+@pytest.mark.parametrize(
+    ("weights", "held", "kept", "lots"),
+    [
+        ((24, 3, 38, 35), ("0.007858", "0.342218", "3.54795", "72.32702"), {}, ("0.0001", "0.1", "0.0001")),
+        (
+            (4, 23, 36, 37),
+            ("0.001357", "0.023039", "1.049909", "2.622504"),
+            {"ETH": d("0.0069117"), "SOL": d("0.9449181")},
+            ("0.0001", "0.1", "0.0001"),
+        ),
+    ],
+    ids=["a coin", "a coin beside others that are kept"],
+)
+@pytest.mark.parametrize("order_type", OrderType)
+def test_a_second_round_sells_no_more_of_a_coin_than_there_is(
+    weights: tuple[int, ...], held: tuple[str, ...], kept: dict[str, Any], lots: tuple[str, ...], order_type: OrderType
+) -> None:
+    """Whole lots had kept some of the first round back; what was chosen of it and the second were 0.4 of 0.34 ETH."""
+    coins, prices = ("BTC", "ETH", "SOL", "USDT"), {"BTC": 80_000, "ETH": 2_500, "SOL": 125}
+    changes = {coin: {"lot_size": d(lot)} for coin, lot in zip(prices, lots, strict=True)}
+    pairs = {("ETH", "BTC"): "1", ("SOL", "BTC"): "1", ("SOL", "ETH"): "1"}
+    account = snapshot(dict(zip(coins, held, strict=True)), prices, rule_changes=changes)
+    account = with_crosses(account, pairs, tick_size=d("0.0000001"))
+    limits = replace(LOOSE, max_slippage_bps=d(100))
+    aims = replace(
+        targets(dict(zip(coins, weights, strict=True)), limits=limits),
+        orders=OrderPolicy(order_type, Route.DIRECT), kept=kept,
+    )  # fmt: skip
+    plan = make_plan(account, aims, AFTERWARDS)
+    assert any(leg.direct is not None for leg in plan.legs)
+    after = after_legs(account, plan.legs)
+    assert all(each.free >= kept.get(asset, 0) for asset, each in after.balances.items())
