@@ -101,6 +101,8 @@ def joined(first: Outcome, more: Outcome, max_slippage_bps: Decimal, room: Room)
         before = cuts.get(cut.wish.asset)
         if before is not None and before.wish.side is not cut.wish.side:
             return None  # a fee so large that the trade itself would be traded back
+        if before is not None and cut.wish.probes:
+            return None  # until a fill shows that the coin is what it seems, it is tried with the smallest order
         cuts[cut.wish.asset] = cut if before is None else _sum(before, cut)
     if any(cut.walk.exhausted or cut.walk.slippage_bps > max_slippage_bps or _too_large(cut) for cut in cuts.values()):
         return None

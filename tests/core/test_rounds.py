@@ -68,6 +68,15 @@ def test_a_round_that_adds_nothing_sound_is_left_out(more: Outcome) -> None:
     assert joined(Outcome([placed(sell("AAA", 50), "5")]), more, LIMIT_BPS, ROOM) is None
 
 
+def test_a_coin_that_is_only_tried_is_tried_with_one_round() -> None:
+    """Seen in a plan of random accounts: twice the smallest order of a coin whose price nothing had shown yet."""
+    probe = replace(sell("AAA", 20), probes=True)
+    assert joined(Outcome([placed(probe, "2")]), Outcome([placed(probe, "2")]), LIMIT_BPS, ROOM) is None
+    beside = Outcome([placed(buy("BBB", 20), "20")])
+    assert joined(Outcome([placed(probe, "2")]), beside, LIMIT_BPS, ROOM) is not None
+    assert joined(beside, Outcome([placed(probe, "2")]), LIMIT_BPS, ROOM) is not None
+
+
 @pytest.mark.parametrize(("size", "fits"), [("5", True), ("10", True), ("10.1", False), ("11", False)], ids=str)
 def test_both_rounds_together_keep_to_the_slippage_and_to_the_book(size: str, fits: bool) -> None:
     """Twenty at an average of two percent off: a hundred basis points, the most allowed."""
