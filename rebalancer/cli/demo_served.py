@@ -21,6 +21,7 @@ from rebalancer.cli.page_server import door_on, page_beside
 from rebalancer.cli.serve import SCHEDULE_ID, TargetsInForce, resolve_open, stop_on_signals
 from rebalancer.errors import RebalancerError
 from rebalancer.service.clock import HurriedClock
+from rebalancer.service.requests import LIFE
 
 if TYPE_CHECKING:
     from rebalancer.scheduler import Note
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 WEEKS = 4  # the demo begins that long ago, so that it reaches the present while it is looked at
 MINUTES_A_DAY = 24 * 60
-TURN_S = 300.0  # half the life of what the page asks for, so that it is taken in time, and yet few turns a look
+TURN_S = 300.0  # few turns a look, and yet what the page asks for is taken at once
 REFRESH_S = 2
 NOTICE = "A demo: an embedded exchange, no real money, and time that passes quickly between the looks."
 SCHEDULE = '\n[schedule]\ncron     = "7 * * * *"  # hourly\njitter_s = 0\n'
@@ -41,7 +42,8 @@ def serve_demo(targets_text: str, *, port: int, days_a_minute: float) -> None:
     from rebalancer.logs import configure  # noqa: PLC0415
 
     configure("WARNING")
-    clock = HurriedClock(days_a_minute * MINUTES_A_DAY, ahead=-timedelta(weeks=WEEKS))
+    rate = days_a_minute * MINUTES_A_DAY
+    clock = HurriedClock(rate, ahead=-timedelta(weeks=WEEKS))
     asked = stop_on_signals(clock, signal.SIGHUP)  # a closed terminal too: the folder must not stay
     gone: list[str] = []
 
@@ -54,7 +56,7 @@ def serve_demo(targets_text: str, *, port: int, days_a_minute: float) -> None:
         settings = _settings(Path(folder), targets_text)
         with _page(settings, clock, port, page_ended) as link:
             teller.welcome(link, settings.paths, WEEKS)
-            _run(settings, clock, teller, lambda: asked() or bool(gone))
+            _run(settings, clock, teller, lambda: asked() or bool(gone), LIFE * max(1.0, rate))
             wanted = asked()
     if not wanted:
         raise RebalancerError(gone[0])
@@ -86,8 +88,10 @@ def _page(settings: Settings, clock: HurriedClock, port: int, ended: Callable[[]
             yield f"http://127.0.0.1:{bound}/login#token={access.token}"
 
 
-def _run(settings: Settings, clock: HurriedClock, teller: Teller, stopping: Callable[[], bool]) -> None:
-    """Run the service as `serve` does, with a story around it."""
+def _run(
+    settings: Settings, clock: HurriedClock, teller: Teller, stopping: Callable[[], bool], life: timedelta
+) -> None:
+    """Run the service as `serve` does, with a story around it; what the page asks for counts for `life`."""
     from rebalancer.cli.demo_owner import confirm_staged, give_leave  # noqa: PLC0415
     from rebalancer.cli.obey import obey  # noqa: PLC0415
     from rebalancer.logs import logger  # noqa: PLC0415
@@ -116,7 +120,7 @@ def _run(settings: Settings, clock: HurriedClock, teller: Teller, stopping: Call
         def turn() -> None:
             now = clock.now()
             teller.happened(now, story.go_on(now))
-            obey(paths, house, force.refresh, log)
+            obey(paths, house, force.refresh, log, life=life)
             teller.answered(now, confirm_staged(settings))
 
         def note(kind: Note, text: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from rebalancer.cli.context import DRY_RUN
@@ -15,17 +16,17 @@ from rebalancer.core.targets import Targets
 from rebalancer.errors import JournalError, RebalancerError
 from rebalancer.service.cycle import run_cycle
 from rebalancer.service.pause import PauseSwitch
-from rebalancer.service.requests import FOLDER, Ask, Request, take
+from rebalancer.service.requests import FOLDER, LIFE, Ask, Request, take
 from rebalancer.settings import Paths
 from rebalancer.targets.staging import stage
 
 ASKED_ID = "asked"
 
 
-def obey(paths: Paths, house: House, targets: Callable[[], Targets], log: Any) -> None:
+def obey(paths: Paths, house: House, targets: Callable[[], Targets], log: Any, *, life: timedelta = LIFE) -> None:
     """Take and carry out what was asked for. What the page asks for cannot trade, lift a pause or raise a limit."""
     house.take_answers(targets())
-    for request in _asked(paths, house, log):
+    for request in _asked(paths, house, log, life):
         log.info("asked", ask=request.ask.value, asked_at=request.asked_at.isoformat())
         try:
             _carry_out(request, paths, house, targets)
@@ -35,10 +36,10 @@ def obey(paths: Paths, house: House, targets: Callable[[], Targets], log: Any) -
             log.warning("not_done", ask=request.ask.value, text=str(exc))
 
 
-def _asked(paths: Paths, house: House, log: Any) -> Iterator[Request]:
+def _asked(paths: Paths, house: House, log: Any, life: timedelta) -> Iterator[Request]:
     """Yield what was asked for; a folder that cannot be read or emptied is no reason to end."""
     try:
-        yield from take(paths.state, house.shell.clock.now())
+        yield from take(paths.state, house.shell.clock.now(), life)
     except OSError as exc:
         log.warning("not_done", text=f"{paths.state / FOLDER}: {exc.strerror}; what the page asks for is not done")
 

@@ -44,7 +44,7 @@ def leave(state: Path, request: Request) -> Path:
     return box.folder / f"{made}.json"
 
 
-def take(state: Path, now: datetime) -> Iterator[Request]:
+def take(state: Path, now: datetime, life: timedelta = LIFE) -> Iterator[Request]:
     """Use up what was asked for, oldest first, and yield each; what is old, foreign or damaged is thrown away.
 
     It is removed before it is obeyed: a pause that a crash swallows is asked for again, a dry run need not be. OSError
@@ -54,7 +54,7 @@ def take(state: Path, now: datetime) -> Iterator[Request]:
     for found in box.waiting():
         if box.remove(found.name) and not found.problem:
             request = _read(found.document)
-            if request is not None and abs(now - request.asked_at) <= LIFE:
+            if request is not None and abs(now - request.asked_at) <= life:
                 yield request
 
 

@@ -34,6 +34,13 @@ def test_an_old_request_and_one_of_the_future_are_thrown_away(tmp_path: Path) ->
         assert list((tmp_path / FOLDER).iterdir()) == []
 
 
+def test_what_is_asked_by_a_hurried_clock_counts_for_as_long_as_that_is_said_to(tmp_path: Path) -> None:
+    request = Request(Ask.PAUSE, NOW, {})
+    for late, taken in ((timedelta(days=600), [request]), (timedelta(days=601), [])):
+        leave(tmp_path, request)
+        assert [*take(tmp_path, NOW + late, timedelta(days=600))] == taken
+
+
 def test_without_a_folder_nothing_was_asked(tmp_path: Path) -> None:
     assert list(take(tmp_path, NOW)) == []
 
