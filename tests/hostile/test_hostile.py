@@ -158,3 +158,18 @@ def test_a_coin_whose_book_is_refused_is_left_alone_and_no_other() -> None:
     assert [order["symbol"] for order in played.orders] == ["btcusdt", "solusdt"]
     assert not wrong_with_cycle(plot, played)
     assert wrong_with_cycle(replace(plot, nth=1), played), "orders of the coin that was refused went unnoticed"
+
+
+def test_a_balance_told_wrong_each_time_may_be_sold_by_but_one_that_is_known_for_bad_may_not() -> None:
+    def told(verdict: Verdict) -> Plot:
+        def lie(_rng: random.Random, _endpoint: str, body: bytes) -> Hostile:
+            figures = re.compile(rb'("btc", ?"type": ?"trade", ?"balance": ?)"0.5"')
+            assert figures.search(body), body
+            return Hostile("digit_changed", verdict, figures.sub(rb'\1"7.5"', body))
+
+        return Plot("balance", 1, for_good=True, seed=0, lie=lie)
+
+    believed, known = (play(told(verdict)) for verdict in (Verdict.MAYBE, Verdict.BAD))
+    assert any(Decimal(order["amount"]) > Decimal("0.5") for order in believed.orders if order["symbol"] == "btcusdt")
+    assert not wrong_with_cycle(told(Verdict.MAYBE), believed)
+    assert "free are 0.5" in wrong_with_cycle(told(Verdict.BAD), known)
