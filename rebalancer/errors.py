@@ -57,13 +57,27 @@ class NotSent(VenueError):
     """The place call never left: the connection failed before its first byte."""
 
 
-class Rejected(VenueError):
-    """The exchange refused definitively; nothing was executed."""
+class AuthCause(StrEnum):
+    """Why the exchange did not accept who we are."""
 
-    def __init__(self, code: str, message: str) -> None:
+    KEY = "key"
+    SIGNATURE = "signature"
+    CLOCK = "clock"
+    IP = "ip"
+    PERMISSION = "permission"
+    EXPIRED = "expired"
+    ACCOUNT = "account"
+    OTHER = "other"
+
+
+class Rejected(VenueError):
+    """The exchange refused definitively; nothing was executed. `cause` is set when it refused who we are."""
+
+    def __init__(self, code: str, message: str, cause: AuthCause | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.cause = cause
 
 
 class OutcomeUnknown(VenueError):
@@ -92,19 +106,6 @@ class RateLimited(Unavailable):
 
 class RecordNotFound(VenueError):
     """A lookup found no such record (yet)."""
-
-
-class AuthCause(StrEnum):
-    """Why the exchange did not accept who we are."""
-
-    KEY = "key"
-    SIGNATURE = "signature"
-    CLOCK = "clock"
-    IP = "ip"
-    PERMISSION = "permission"
-    EXPIRED = "expired"
-    ACCOUNT = "account"
-    OTHER = "other"
 
 
 class AuthFailed(VenueError):

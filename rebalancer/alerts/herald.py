@@ -123,6 +123,8 @@ class Herald:
 def seen_of(result: CycleResult) -> Seen:
     """Return how a cycle that came to its end left things."""
     trades = _trades(result)
+    if result.halted:
+        return Seen(Condition.HALTED, result.halted, trades)
     if result.status is CycleStatus.OUTCOME_UNKNOWN:
         return Seen(Condition.UNRESOLVED, result.text or "an order's outcome is unknown", trades)
     if result.status is CycleStatus.REFUSED and result.plan is not None:

@@ -67,6 +67,7 @@ class CycleResult:
     orders: tuple[IntentRecord, ...]
     text: str  # why it ended before its plan did, if it did
     seconds: float
+    halted: str = ""  # what a live cycle leaves waiting for the owner, and stops the next one
 
 
 def weights_digest(weights: Mapping[str, Decimal]) -> str:
@@ -201,7 +202,9 @@ def _unresolved(shell: Shell, run: str) -> CycleResult:
 
 
 def _result(shell: Shell, run: str, status: CycleStatus, plan: Plan | None, text: str = "") -> CycleResult:
-    return CycleResult(run, shell.mode, shell.venue_name, status, plan, orders_of(shell.journal, run), text, 0.0)
+    halted = "; ".join(halt.text for halt in shell.journal.state.halts.values()) if shell.live else ""
+    orders = orders_of(shell.journal, run)
+    return CycleResult(run, shell.mode, shell.venue_name, status, plan, orders, text, 0.0, halted)
 
 
 def orders_of(journal: Journal, run: str) -> tuple[IntentRecord, ...]:

@@ -19,7 +19,7 @@ from rebalancer.core.plan import Leg, Plan
 from rebalancer.core.reasons import Deny
 from rebalancer.core.targets import Targets
 from rebalancer.core.trust import FILL_OFF_MAX
-from rebalancer.errors import NotSent, OutcomeUnknown, Rejected, VenueError
+from rebalancer.errors import AuthCause, NotSent, OutcomeUnknown, Rejected, VenueError
 from rebalancer.journal import records
 from rebalancer.journal.fold import IntentRecord
 from rebalancer.journal.records import Intent
@@ -37,16 +37,7 @@ ABSENCE_S = SIGNATURE_LIFE_S + SKEW_BOUND_S + INDEX_LAG_S  # before this no "not
 PLAN_AGE_MAX_S = 300.0
 LOOK_AGE_MAX_S = 10.0  # of the leg's own book and balances when it is sent: slow reads must not pass for fresh ones
 PRECISION_CODE = "order-orderamount-precision-error"
-# Not all of `account-`: account-frozen-balance-insufficient-error is about this order, not about who we are.
-AUTH_PREFIXES = (
-    "login-required",
-    "api-signature",
-    "account-account-id",
-    "account-get",
-    "account-state",
-    "operation-forbidden",
-    "sub-user",
-)
+KEY_REFUSED = "key_refused"
 
 
 @dataclass
@@ -341,12 +332,22 @@ def _require_decided_price(leg: Leg, record: IntentRecord) -> None:
 
 
 def _rejected(run: Execution, leg: Leg, refusal: Rejected) -> None:
-    """Record a definite no. It ends this intent; only a refusal of who we are ends the plan."""
+    """Record a definite no. It ends this intent; only a refusal of who we are ends the plan.
+
+    That one halts too: with reads still allowed, each slot would try again and nobody would hear of it. A refused
+    clock mends itself, and the next slot looks at it first.
+    """
     shell = run.shell
     entries = [records.outcome(run.run_id, leg.intent_seq, Event.REJECT, text=str(refusal))]
     if refusal.code == PRECISION_CODE and isinstance(leg.terms, QuoteAmount):
         entries.append(records.learned_amount_precision(leg.symbol))
+    text = f"the exchange does not accept the key for an order: {refusal}"
+    halts = refusal.cause is not None and refusal.cause is not AuthCause.CLOCK
+    if halts:
+        entries.append(records.halt(KEY_REFUSED, text, run_id=run.run_id))
     shell.journal.append(*entries)
     shell.say(Progress(Step.REFUSED, f"rejected: {refusal}", leg.symbol, leg.side))
-    if refusal.code.startswith(AUTH_PREFIXES):
-        raise PlanStopped(f"the exchange does not accept the key: {refusal}")
+    if halts:
+        shell.say(Progress(Step.HALTED, text, leg.symbol, leg.side))
+    if refusal.cause is not None:
+        raise PlanStopped(text)

@@ -78,6 +78,14 @@ def test_a_halt_is_told_once_fails_the_ping_and_its_end_is_told(told: Told) -> N
     assert "in order again" in told.ears.titles() and told.ears.pings[-1] == ""
 
 
+def test_a_halt_that_a_cycle_ends_in_is_told_by_that_cycle(told: Told) -> None:
+    """The next slot may be a day away."""
+    told.house.wire.before_post(lambda: setattr(told.house.user, "permissions", ("readOnly",)))
+    told.cycle()
+    assert told.ears.titles() == ["halted"] and "does not accept the key" in told.ears.told[0].body
+    assert told.ears.pings == ["start", "fail"]
+
+
 def test_a_pause_a_refusal_and_an_exchange_out_of_reach_each_have_their_name(told: Told) -> None:
     told.cycle()
     told.house.pause.path.write_text("on holiday")

@@ -14,12 +14,15 @@ import pytest
 from rebalancer.core.model import Side
 from rebalancer.core.plan import Plan
 from rebalancer.core.reasons import Deny
+from rebalancer.errors import GuardTripped
+from rebalancer.journal import records
 from rebalancer.journal.rows import Kind
 from rebalancer.service.cycle import CycleResult, CycleStatus
 from rebalancer.service.shell import Step
 from rebalancer.simulator.exchange import ExchangeOptions
 from tests.service.house import House
 from tests.service.truth import must_be_settled, must_hold
+from tests.service.wire import nothing
 
 TINY = Decimal("0.00000001")
 TWO_SELLS = {"BTC": Decimal("0.5"), "ETH": Decimal(10), "SOL": Decimal(5), "USDT": Decimal(200)}
@@ -215,13 +218,49 @@ def test_precision_refusal_of_a_buy_teaches_the_amount_precision_for_good(tmp_pa
     must_be_settled(house)
 
 
-def test_refused_key_ends_the_plan(tmp_path: Path) -> None:
+REFUSALS_OF_WHO_WE_ARE: dict[str, dict[str, Any]] = {
+    "no right to trade": {"permissions": ("readOnly",)},
+    "another address": {"ip_addresses": ("203.0.113.7",)},
+    "expired": {"expires_ms": 0},
+    "another secret": {"secret_key": "rotated"},
+}
+
+
+@pytest.mark.parametrize("change", REFUSALS_OF_WHO_WE_ARE)
+def test_a_place_call_refused_for_the_key_ends_the_plan_and_halts_until_the_owner_answers(
+    change: str, tmp_path: Path
+) -> None:
+    """A key that lost its right to trade may still read: without a halt every slot would try again, unheard."""
     house = House(tmp_path)
-    house.wire.before_post(lambda: setattr(house.user, "permissions", ("readOnly",)))
+    changed = REFUSALS_OF_WHO_WE_ARE[change]
+    before = {name: getattr(house.user, name) for name in changed}
+    house.wire.before_post(lambda: [setattr(house.user, *each) for each in changed.items()])
     result = house.cycle()
-    assert "does not accept the key" in result.text
+    assert "does not accept the key" in result.text and "does not accept the key" in result.halted
+    assert "127.0.0.1" not in result.text
     assert house.states() == ["rejected", "abandoned", "abandoned"]
+    house.wire.before = nothing
+    for name, value in before.items():
+        setattr(house.user, name, value)
+    house.restart()
+    with pytest.raises(GuardTripped, match="does not accept the key"):
+        house.cycle()
     assert len(house.wire.posts) == 1
+    (halt,) = house.journal.state.halts
+    house.journal.append(records.ack_halt(halt, "owner"))
+    must_be_settled(house)
+
+
+def test_a_place_call_refused_for_the_clock_ends_the_plan_and_halts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path)
+    house.wire.before_post(lambda: monkeypatch.setattr("rebalancer.simulator.auth.WINDOW_MS", -1))
+    house.wire.after_post(monkeypatch.undo)
+    result = house.cycle()
+    assert "does not accept the key" in result.text and not house.journal.state.halts
+    assert house.states() == ["rejected", "abandoned", "abandoned"]
+    must_be_settled(house)
 
 
 def test_lack_of_balance_is_a_rejection_of_the_order_and_not_of_the_key(tmp_path: Path) -> None:

@@ -118,7 +118,9 @@ def placed_order_id(endpoint: str, reply: RawReply) -> str:
         raise OutcomeUnknown(f"unreadable answer: {exc}") from None
     if isinstance(opened, Failure):
         if refuses_place(opened.code) and not opened.has_data:
-            raise Rejected(opened.code, opened.message)
+            who_we_are = kind_of_read(opened.code, opened.message) is Kind.AUTH
+            cause = auth_cause(opened.code, opened.message) if who_we_are else None
+            raise Rejected(opened.code, opened.message, cause)
         raise OutcomeUnknown(f"{opened.code}: {opened.message}")
     order_id = opened.get("data")
     if isinstance(order_id, int) and not isinstance(order_id, bool):

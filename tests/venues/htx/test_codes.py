@@ -40,6 +40,25 @@ def test_listed_refusals_reject_a_place_call(code: str) -> None:
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("code", "words", "cause"),
+    [
+        ("api-signature-not-valid", "Signature not valid: Incorrect IP address [x]:203.0.113.7", AuthCause.IP),
+        ("api-signature-not-valid", "Signature not valid: Invalid submission time or incorrect time", AuthCause.CLOCK),
+        ("operation-forbidden-for-lock-account-state", "locked", AuthCause.ACCOUNT),
+        ("login-required", "", AuthCause.OTHER),
+        ("account-frozen-balance-insufficient-error", "trade account balance is not enough", None),
+        ("order-value-min-error", "too small", None),
+    ],
+)
+def test_a_refused_place_call_says_whether_it_was_for_who_we_are(
+    code: str, words: str, cause: AuthCause | None
+) -> None:
+    with pytest.raises(Rejected) as caught:
+        placed_order_id("place", v1_error(code, words))
+    assert caught.value.cause is cause and "203.0.113.7" not in str(caught.value)
+
+
 @pytest.mark.parametrize("code", ["brand-new-code", "", "base-record-invalid", "invalid-parameter", "1003", "510"])
 def test_unlisted_and_foreign_codes_leave_a_place_call_unknown(code: str) -> None:
     with pytest.raises(OutcomeUnknown):
