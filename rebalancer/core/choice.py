@@ -13,6 +13,11 @@ from rebalancer.core.money import ONE, ZERO
 CASH_SHARE = Decimal("0.995")  # of confirmed cash that buys may spend
 
 
+def is_payable(bought: Decimal, cash_free: Decimal, proceeds: Decimal) -> bool:
+    """Return whether cash and what sells bring pay for the buys; where nothing is bought, cash may lack anything."""
+    return not bought or bought <= CASH_SHARE * (cash_free + proceeds)
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One coin: what it wishes to trade, in quote money at the mid, and the sizes that its order may have.
@@ -33,7 +38,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Purse:
-    """What all orders together may take; None is no limit. `sold_quote` of the turnover is already used by sells."""
+    """What all orders together may take; None is no limit. `sold_quote` of the turnover is already used by sells.
+
+    `cash_free` is below zero where what sells bring must fill up kept cash first.
+    """
 
     cash_free: Decimal
     turnover_quote: Decimal | None = None
@@ -60,7 +68,7 @@ class Sums:
     def allowed_by(self, purse: Purse) -> bool:
         """Return whether a purse lets all these orders pass."""
         return (
-            self.bought <= CASH_SHARE * (purse.cash_free + self.proceeds)
+            is_payable(self.bought, purse.cash_free, self.proceeds)
             and (purse.turnover_quote is None or max(purse.sold_quote + self.sold, self.bought) <= purse.turnover_quote)
             and (purse.notional_quote is None or self.sold + self.bought <= purse.notional_quote)
             and (purse.orders is None or self.orders <= purse.orders)

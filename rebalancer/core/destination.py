@@ -24,6 +24,7 @@ def wished_moves(
     buyable: FloatArray,
     full: bool,
     edge_margin: float,
+    kept_short: float = 0.0,
     leaving: BoolArray | None = None,
     outside: BoolArray | None = None,
 ) -> FloatArray:
@@ -33,8 +34,9 @@ def wished_moves(
     that the fee of the trade itself does not leave the asset outside. With `full`, every asset goes to its target.
     `sellable` and `buyable` are the most that each asset can lose or gain, as weights; where that binds, others on
     the same side of their targets take over, and where there are none, all do less. What is `leaving` is sold
-    whatever the others may take: cash takes the rest of it, past its own target if need be. `outside` names what is
-    acted for where that is not all that is outside its band.
+    whatever the others may take: cash takes the rest of it, past its own target if need be. `kept_short` is the weight
+    that cash must gain before anything is bought. `outside` names what is acted for where that is not all that is
+    outside its band.
     """
     leaving = np.zeros(drift.shape, dtype=np.bool_) if leaving is None else leaving
     if outside is None:
@@ -48,6 +50,7 @@ def wished_moves(
     moves = _balanced(moves, drift, bands, cash, reach)
     left_over = max(0.0, -float(moves.sum()))
     moves[cash] += min(left_over, -float(moves[leaving & (moves < 0)].sum()))
+    moves = _short_cash_first(moves, drift, cash, leaving, kept_short) if kept_short > 0 else moves
     return frozen(_shrunk_to_funds(moves, leaving))
 
 
@@ -66,6 +69,32 @@ def _balanced(moves: FloatArray, drift: FloatArray, bands: FloatArray, cash: int
     taken[cash] += by_cash
     moved: FloatArray = moves - np.sign(missing) * taken
     return moved
+
+
+def _short_cash_first(moves: FloatArray, drift: FloatArray, cash: int, leaving: BoolArray, short: float) -> FloatArray:
+    """Let what is sold make good what cash is short of before it buys.
+
+    Cash may pass its target by that, for the short part cannot be spent, but only where something is bought for the
+    rest and all are nearer to their targets then.
+    """
+    sold = -float(moves[moves < 0].sum())
+    room = max(0.0, -float(drift[cash])) - float(moves[leaving & (moves < 0)].sum())
+    made = _with_cash_gaining(moves, cash, max(float(moves[cash]), min(short, room, sold)), short)
+    made = _shrunk_to_funds(made, leaving)
+    if room < short < sold:
+        beyond = _with_cash_gaining(moves, cash, short, short)
+        made = beyond if np.square(drift + beyond).sum() < np.square(drift + made).sum() else made
+    return made
+
+
+def _with_cash_gaining(moves: FloatArray, cash: int, gains: float, short: float) -> FloatArray:
+    """Return the moves with the buys cut to what is sold beyond what cash gains; to none while cash is short."""
+    sold = -float(moves[moves < 0].sum())
+    bought = float(moves[moves > 0].sum() - max(0.0, float(moves[cash])))
+    may_buy = sold - gains if gains >= short else 0.0
+    changed: FloatArray = np.where(moves > 0, moves * (min(1.0, may_buy / bought) if bought > TINY else 0.0), moves)
+    changed[cash] = gains
+    return changed
 
 
 def _levelled(total: float, away: FloatArray, bands: FloatArray, room: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from rebalancer.core.choice import CASH_SHARE
+from rebalancer.core.choice import is_payable
 from rebalancer.core.collar import as_limit_sells
 from rebalancer.core.crosses import Crossing, crossings
 from rebalancer.core.depth import Walk, walk_book
@@ -188,4 +188,4 @@ class _Fitter:
         sells = [cut for cut in rest if cut.wish.side is Side.SELL]
         proceeds = sum((cut.sized.notional_quote * (ONE - cut.wish.fee_rate) for cut in sells), ZERO)
         spent = sum((cut.sized.notional_quote for cut in rest if cut.wish.side is Side.BUY), ZERO)
-        return spent <= CASH_SHARE * (self.setting.cash_free + proceeds)
+        return is_payable(spent, self.setting.cash_free, proceeds)

@@ -37,6 +37,12 @@ def taken_as_zero(asset: str) -> str:
     return f"{asset} has no balance row and counts as not held, as you said; bought and still without one, it stops"
 
 
+def kept_cash_is_locked(quote: str, short: Decimal) -> str:
+    """Return what the owner should know while open orders of theirs hold cash that they want kept."""
+    shown = f"{plain(short)} {quote} of what [keep] says are locked in open orders of yours"
+    return f"{shown}: what is sold makes that good before anything is bought"
+
+
 def why(valuation: Valuation, index: int, asset: str, side: Side, trigger: Trigger, *, outside: bool) -> Reason:
     """Return why a leg is wished."""
     weight, target = percent(valuation.weights[index]), percent(valuation.targets[index])

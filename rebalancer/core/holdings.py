@@ -38,3 +38,11 @@ def spendable(targets: Targets, held: Balance) -> Decimal:
     What is to be kept is taken from the free part first: the owner's own open orders may sell the locked one.
     """
     return max(ZERO, held.free - targets.kept.get(held.asset, ZERO))
+
+
+def cash_for_buys(targets: Targets, held: Balance) -> Decimal:
+    """Return the cash that buys may count on beside what sells bring.
+
+    It is below zero where the owner's own open orders lock some of what is to be kept: proceeds fill that up first.
+    """
+    return held.free - targets.kept.get(held.asset, ZERO)

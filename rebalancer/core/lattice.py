@@ -193,7 +193,7 @@ def _window(choice: Choice, rest: Sequence[Choice], sums: Sums, purse: Purse) ->
     spent = sums.bought + to_buy
     if choice.sign > 0:
         rooms.append(CASH_SHARE * funds - spent)
-    else:
+    elif spent:
         least = max(least, (spent / CASH_SHARE - funds) / (ONE - choice.fee_rate))
     if purse.turnover_quote is not None:
         rooms.append(purse.turnover_quote - (spent if choice.sign > 0 else purse.sold_quote + sums.sold + to_sell))

@@ -187,7 +187,7 @@ def _sums(wishes: Sequence[Wish], amounts: Mapping[str, Decimal]) -> tuple[Decim
 
 
 def _factor(wanted: Decimal, allowed: Decimal) -> Decimal:
-    return ONE if wanted <= allowed else max(ZERO, allowed) / wanted
+    return ONE if not wanted or wanted <= allowed else max(ZERO, allowed) / wanted
 
 
 def _scaled(

@@ -13,7 +13,7 @@ from rebalancer.core.caps import denials_of, missing_live_limits, room_left
 from rebalancer.core.direct import Routed
 from rebalancer.core.drift import drift_of, frozen, weights_of
 from rebalancer.core.flows import moved_the_cash
-from rebalancer.core.holdings import held_in, lacks_its_keep
+from rebalancer.core.holdings import cash_for_buys, held_in, lacks_its_keep
 from rebalancer.core.judge import Judged, judge
 from rebalancer.core.leaving import is_gone, still_held
 from rebalancer.core.leg_order import legs_of, why_cut
@@ -48,6 +48,7 @@ def make_plan(
     wanted = targets.with_leaving(still_held(snapshot, targets))
     plan = _plan(snapshot, wanted, usage, forced=forced, live=live, name=name)
     notes = plan.notes + tuple(explain.taken_as_zero(asset) for asset in sorted(plan.taken_as_zero))
+    notes += _of_kept_cash(snapshot, wanted)
     plan = replace(plan, notes=notes, rows=RowsSeen(snapshot.balance_rows, held_in(snapshot)))
     return _with_gone(plan, snapshot, [asset for asset in targets.leaving if asset not in wanted.leaving])
 
@@ -90,6 +91,15 @@ def _plan(
     plan = _assemble(snapshot, targets, valuation, trigger, outcome, denials, routed)
     plan = replace(plan, needs_leave=room.needs_leave)
     return plan if live else replace(plan, warnings=asked)
+
+
+def _of_kept_cash(snapshot: Snapshot, targets: Targets) -> tuple[str, ...]:
+    """Return what to say where cash that is to be kept is locked; where too little is held at all, a denial says so."""
+    cash = snapshot.balances.get(targets.quote)
+    if cash is None or lacks_its_keep(targets, cash):
+        return ()
+    free = cash_for_buys(targets, cash)
+    return (explain.kept_cash_is_locked(targets.quote, -free),) if free < ZERO else ()
 
 
 def _with_gone(plan: Plan, snapshot: Snapshot, assets: list[str]) -> Plan:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from rebalancer.core.caps import Room, scale_to
 from rebalancer.core.depth import walk_book
 from rebalancer.core.drift import outside_band
-from rebalancer.core.holdings import spendable
+from rebalancer.core.holdings import cash_for_buys
 from rebalancer.core.legs import Cut, Outcome, Setting, cut_to_size
 from rebalancer.core.model import Balance, Side, Snapshot, Usage
 from rebalancer.core.money import EXACT, ONE, ZERO, BaseAmount, QuoteAmount
@@ -62,12 +62,12 @@ def turns_back(trigger: Trigger, first: Outcome, more: Outcome) -> bool:
 def _one_round(
     snapshot: Snapshot, targets: Targets, usage: Usage, valuation: Valuation, trigger: Trigger, room: Room
 ) -> Outcome:
-    free = spendable(targets, snapshot.balances[targets.quote])
+    cash = cash_for_buys(targets, snapshot.balances[targets.quote])
     cash_outside = bool(outside_band(valuation.drift, valuation.bands)[targets.assets.index(targets.quote)])
     setting = Setting(
         room,
         valuation.nav_here_quote,
-        free,
+        cash,
         targets.limits.max_slippage_bps,
         cash_strays=cash_outside or trigger is not Trigger.OUTSIDE_BAND,
     )

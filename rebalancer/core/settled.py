@@ -8,7 +8,7 @@ from dataclasses import replace
 from rebalancer.core.caps import Room
 from rebalancer.core.direct import Routed, route_directly
 from rebalancer.core.effects import filled_at_mid
-from rebalancer.core.holdings import spendable
+from rebalancer.core.holdings import cash_for_buys, spendable
 from rebalancer.core.leg_order import legs_of
 from rebalancer.core.legs import Cut, Outcome, Setting
 from rebalancer.core.model import Balance, Side, Snapshot, Usage
@@ -27,7 +27,7 @@ def decide_routed(
     if targets.orders.route is not Route.DIRECT:
         return outcome, Routed(outcome.cuts)
     slippage = targets.limits.max_slippage_bps
-    cash = spendable(targets, snapshot.balances[targets.quote])
+    cash = cash_for_buys(targets, snapshot.balances[targets.quote])
     setting = Setting(room, valuation.nav_here_quote, cash, slippage, cash_strays=False)
     routed = route_directly(snapshot, targets, usage, outcome.cuts, setting)
     for _ in range(ROUNDS_MAX):

@@ -19,7 +19,7 @@ from rebalancer.core.cooldown import resting, rests
 from rebalancer.core.depth import size_within, walk_book
 from rebalancer.core.destination import wished_moves
 from rebalancer.core.drift import FloatArray, outside_band
-from rebalancer.core.holdings import lacks_its_keep, spendable
+from rebalancer.core.holdings import cash_for_buys, lacks_its_keep, spendable
 from rebalancer.core.ladder import Ladder, buy_ladder, collared_buy_ladder, sell_ladder
 from rebalancer.core.leaving import can_be_sold_now
 from rebalancer.core.legs import Setting, Wish
@@ -191,13 +191,13 @@ def _moves(
     nav = valuation.nav_quote
     reach = {asset: to_float(wish.ladder.high_quote / nav) for asset, wish in able.items()}
     sides = {asset: wish.side for asset, wish in able.items()}
-    cash_free = to_float(spendable(targets, snapshot.balances[targets.quote]) * CASH_SHARE / nav)
+    cash_free = to_float(cash_for_buys(targets, snapshot.balances[targets.quote]) * CASH_SHARE / nav)
     sellable, buyable = (
         np.array([reach[asset] if sides.get(asset) is side else 0.0 for asset in targets.assets])
         for side in (Side.SELL, Side.BUY)
     )
     cash = targets.assets.index(targets.quote)
-    sellable[cash], buyable[cash] = cash_free, 1.0
+    sellable[cash], buyable[cash] = max(0.0, cash_free), 1.0
     outside = None
     if trigger is Trigger.CASH_FLOW:  # money that comes or goes is answered by the cash alone
         outside = outside_band(valuation.drift, valuation.bands) & (np.arange(len(targets.assets)) == cash)
@@ -213,5 +213,6 @@ def _moves(
         full=trigger not in PART_WAY,
         leaving=np.array([asset in targets.leaving for asset in targets.assets]),
         edge_margin=2 * fee * turned,
+        kept_short=max(0.0, -cash_free),
         outside=outside,
     )

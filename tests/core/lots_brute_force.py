@@ -132,7 +132,7 @@ def _allowed(coins: Sequence[Coin], quotes: Sequence[Fraction], bounds: Bounds) 
     bought = sum((quote for coin, quote in pairs if coin.side is Side.BUY), Fraction(0))
     proceeds = sum((quote * (1 - coin.fee) for coin, quote in pairs if coin.side is Side.SELL), Fraction(0))
     return (
-        bought <= Fraction(995, 1000) * (bounds.cash + proceeds)
+        (not bought or bought <= Fraction(995, 1000) * (bounds.cash + proceeds))
         and (bounds.turnover is None or max(sold, bought) <= bounds.turnover)
         and (bounds.notional is None or sold + bought <= bounds.notional)
         and (bounds.orders is None or sum(1 for quote in quotes if quote) <= bounds.orders)

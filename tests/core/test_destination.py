@@ -152,3 +152,25 @@ def test_beside_what_leaves_the_others_sell_what_is_still_taken() -> None:
 def test_a_payer_that_can_lose_little_leaves_the_more_to_the_others() -> None:
     sellable = frozen([1.0, 0.005, 1.0, 1.0])
     assert moves([-0.05, 0.03, 0.04, -0.02], band=0.04, sellable=sellable) == pytest.approx([0.03, -0.005, -0.025, 0])
+
+
+def short(drift: list[float], by: float, **changes: Any) -> list[float]:
+    nothing = frozen([1.0, 1.0, 1.0, 0.0])
+    return moves(drift, sellable=nothing, full=True, kept_short=by, **changes)
+
+
+def test_what_cash_is_short_of_comes_off_the_buys_alone() -> None:
+    assert short([0.10, -0.05, -0.03, -0.02], 0.01) == [-0.10, 0.05, 0.03, 0.02], "cash gains enough as it is"
+    assert short([0.10, -0.05, -0.05, 0.0], 0.02) == [-0.10, 0.04, 0.04, 0.02], "all are nearer with cash beyond"
+
+
+def test_cash_passes_its_target_only_where_that_leaves_all_of_them_nearer() -> None:
+    assert short([0.02, -0.025, 0.0, 0.005], 0.019) == [0, 0, 0, 0], "cash would be as far as the coin was"
+    assert short([0.10, -0.06, -0.04, 0.0], 0.10) == [0, 0, 0, 0], "nothing could be bought for it"
+    assert short([0.10, -0.05, -0.03, -0.02], 0.10) == [-0.02, 0, 0, 0.02], "cash goes to its target by all it can"
+
+
+def test_what_leaves_makes_good_what_cash_is_short_of_whatever_the_others_may() -> None:
+    leaving = np.array([True, False, False, False])
+    assert short([0.06, -0.03, -0.03, 0.0], 0.06, leaving=leaving) == [-0.06, 0, 0, 0.06]
+    assert short([0.06, -0.03, -0.03, 0.0], 0.04, leaving=leaving) == [-0.06, 0.01, 0.01, 0.04]

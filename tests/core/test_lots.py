@@ -49,7 +49,7 @@ def random_purse(rng: random.Random, choices: Sequence[Choice]) -> Purse:
         return total * rng.randint(5, 120) / 100
 
     return Purse(
-        cash_free=rng.choice([ZERO, share(), total * 3]),
+        cash_free=rng.choice([ZERO, share(), total * 3, -share()]),
         turnover_quote=rng.choice([None, share()]),
         notional_quote=rng.choice([None, None, share()]),
         orders=rng.choice([None, None, None, 1, 2, 3]),

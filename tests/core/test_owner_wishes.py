@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from rebalancer.core.model import Side, Trade, Usage
+from rebalancer.core.money import ZERO
 from rebalancer.core.plan import AssetState, Decision, Plan
 from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Deny, Skip, Trigger, Why
@@ -167,6 +169,38 @@ def test_kept_cash_is_not_spent() -> None:
     short = plan(ON_TARGET, kept={"USDT": d(2001)})
     assert short.refused and short.denials[0].code is Deny.CASH_BELOW_KEEP
     assert (short.denials[0].limit, short.denials[0].value) == ("2001", "2000")
+
+
+LOPSIDED = {"BTC": "0.10", "ETH": "0.8", "SOL": "2"}  # 5,000, 2,000 and 200 where 40, 30 and 10 % are wanted
+
+
+def with_cash(free: str, locked: str, keep: str) -> Plan:
+    seen = snapshot(LOPSIDED | {"USDT": free}, PRICES, locked={"USDT": locked})
+    return make_plan(seen, replace(TARGETS, kept={"USDT": d(keep)}), TRADED)
+
+
+def of_side(made: Plan, side: Side) -> Decimal:
+    return sum((leg.notional_quote for leg in made.legs if leg.side is side), ZERO)
+
+
+def test_kept_cash_that_is_locked_is_made_good_by_what_is_sold_and_the_rest_of_that_buys() -> None:
+    made = with_cash("100", "2400", "500")
+    sold, bought = of_side(made, Side.SELL), of_side(made, Side.BUY)
+    assert sold == 1320 and d("0.99") * (sold - 400) < bought < sold - 400
+    assert len(made.notes) == 1 and made.notes[0].startswith("400 USDT of what [keep] says are locked in open orders")
+
+
+def test_where_making_kept_cash_good_takes_all_that_would_be_sold_cash_does_not_pass_its_target() -> None:
+    made = with_cash("0", "4000", "2100")
+    assert not made.legs and line(made, "USDT").drift > 0
+    light = with_cash("0", "3900", "3800")
+    assert [(leg.asset, leg.side, leg.notional_quote) for leg in light.legs] == [("BTC", Side.SELL, d(1360))]
+    assert line(light, "USDT").drift * light.nav_quote < -1359
+
+
+def test_cash_that_is_free_beyond_what_is_kept_buys_as_if_none_were_locked() -> None:
+    made = with_cash("1500", "1000", "500")
+    assert not made.notes and of_side(made, Side.BUY) > of_side(made, Side.SELL) * d("0.99")
 
 
 def test_a_coin_is_not_bought_up_to_an_amount_to_keep_that_is_not_there() -> None:

@@ -62,6 +62,19 @@ def test_what_is_kept_stays_also_when_the_owner_locks_coins_between_plan_and_ord
     assert wallet.trade >= Decimal("0.2")
 
 
+def test_kept_cash_in_an_order_of_the_owner_is_made_good_and_no_buy_is_planned_that_could_not_be_sent(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    cash = house.user.wallet("usdt")
+    house.targets = replace(house.targets, kept={"USDT": cash.trade - Decimal(100)})
+    cash.trade, cash.frozen = Decimal(0), cash.trade
+    house.cycle()
+    assert house.records and not {"denied", "rejected", "abandoned"} & set(house.states()), house.states()
+    bought = sum(record.filled_quote for record in house.records if record.side == "buy")
+    assert cash.trade >= house.targets.kept["USDT"] or not bought
+
+
 def test_a_coin_rests_after_its_trade_across_a_restart_and_then_goes_on(tmp_path: Path) -> None:
     house = settled(tmp_path)
     house.targets = replace(house.targets, external={"BTC": Decimal("0.3")})
