@@ -17,7 +17,7 @@ from rebalancer.simulator.limits import Limits
 from rebalancer.simulator.market import Market
 from rebalancer.simulator.matching import Consumed, execute
 from rebalancer.simulator.mishaps import after_answer, before_request, delayed
-from rebalancer.simulator.placing import PAID_IN_QUOTE, check_placement
+from rebalancer.simulator.placing import check_placement
 from rebalancer.simulator.public import HANDLERS, answer_public
 from rebalancer.simulator.specs import MarketStatus
 from rebalancer.simulator.state import ZERO, SimOrder, State, User
@@ -188,7 +188,7 @@ class Exchange:
         number = self.state.take_id()
         due_ms = now_ms + self.options.execution_delay_ms
         order = SimOrder(number, user.spot_id, symbol, kind, amount, "", created_ms=now_ms, due_ms=due_ms, price=price)
-        wallet = user.wallet(spec.quote if kind in PAID_IN_QUOTE else spec.base)
+        wallet = user.wallet(spec.quote if order.side == "buy" else spec.base)
         wallet.trade -= order.reserve
         wallet.frozen += order.reserve
         self.state.orders[number] = order
@@ -229,11 +229,22 @@ class Exchange:
         wallet.trade += amount
         assert wallet.trade >= 0, (currency, wallet.trade)
 
-    def place_by_hand(self, user: User, symbol: str, kind: str, amount: Decimal, now_ms: int) -> SimOrder:
+    def place_by_hand(
+        self, user: User, symbol: str, kind: str, amount: Decimal, now_ms: int, *, price: Decimal = ZERO
+    ) -> SimOrder:
         """Do what the owner does on HTX's own page: a market order, or a resting limit order, without our prefix."""
-        order = self._accept(user, symbol, kind, amount, now_ms)
+        order = self._accept(user, symbol, kind, amount, now_ms, price)
         self._match(now_ms + self.options.execution_delay_ms)
         return order
+
+    def cancel_by_hand(self, user: User, order: SimOrder, now_ms: int) -> None:
+        """Take a resting order back: what it locked is free again."""
+        assert order.state == "submitted" and not order.ends_at_once, order
+        spec = self.market.specs()[order.symbol]
+        wallet = user.wallet(spec.quote if order.side == "buy" else spec.base)
+        wallet.frozen -= order.reserve
+        wallet.trade += order.reserve
+        order.state, order.canceled_ms, order.finished_ms = "canceled", now_ms, now_ms
 
     def dump(self) -> dict[str, Any]:
         """Return what must survive a restart, as JSON values."""

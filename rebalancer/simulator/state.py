@@ -80,7 +80,7 @@ class SimOrder:
     @property
     def reserve(self) -> Decimal:
         """Return what the order locks: quote for a buy, base for a sell."""
-        return WIDE.multiply(self.amount, self.price) if self.kind == "buy-ioc" else self.amount
+        return WIDE.multiply(self.amount, self.price) if self.kind in ("buy-ioc", "buy-limit") else self.amount
 
     @property
     def filled(self) -> Decimal:

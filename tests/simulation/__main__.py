@@ -17,6 +17,7 @@ from dataclasses import fields
 
 from tests.simulation.chaos import KINDS
 from tests.simulation.episode import Tally, run_episode
+from tests.simulation.reached import never
 from tests.simulation.world import Violation
 
 CHUNK = 5  # episodes a task
@@ -90,9 +91,10 @@ def report(tally: Tally, violations: list[str], seconds: float) -> str:
         f"speed             {tally.cycles / seconds:.0f} cycles/s ({seconds:.0f} s)",
         f"violations        {len(violations)}",
     ]
-    for name in ("fired", "crashes", "states", "refusals"):
+    for name in ("fired", "crashes", "states", "refusals", "reasons"):
         counts = ", ".join(f"{kind} {count}" for kind, count in getattr(tally, name).most_common())
         rows.append(f"{name}: {counts}")
+    rows.append(f"reasons never given: {', '.join(never(tally.reasons)) or 'none'}")
     return "\n".join(rows)
 
 

@@ -17,6 +17,7 @@ PLACE = {
     "system_error_refused": 2, "gateway_executed": 2, "http_429": 1, "rate_code": 1, "html_502": 2, "html_200": 1,
     "truncated": 2, "redirect": 1, "connect_error": 2, "ok_without_id": 1, "unlisted_code": 1, "invisible": 5,
     "duplicate": 0.7, "partial": 4, "breaker": 2, "late_fill": 4, "auction": 1,
+    "price_ran": 4,
 }  # fmt: skip
 BALANCE = {"balance_lag": 4, "missing_row": 2, "empty_list": 1}
 LOOKUP = {"blind": 6}
@@ -27,7 +28,7 @@ LIES = {
 # What people, machines and disks do between and during cycles.
 HANDS = (
     "crash", "clock_step", "disk_full", "restored_backup", "hand_trade", "deposit", "withdrawal", "targets_edited",
-    "paused", "delisted", "twin", "volatile_jump",
+    "paused", "delisted", "twin", "volatile_jump", "paused_at_the_brink", "locked_up",
 )  # fmt: skip
 PLACE_ODDS, READ_ODDS, LIE_ODDS = 0.35, 0.088, 0.10
 # Of the orders whose answer is lost, so many are carried out twice: only then does a search meet two of one id.

@@ -15,56 +15,22 @@ from rebalancer.core.targets import Route, Targets
 from rebalancer.journal.store import Journal
 from rebalancer.simulator.state import SimOrder
 from tests.simulation.disk import Disk
-from tests.simulation.network import Post
+from tests.simulation.known import NEXT, OPEN, Known
+from tests.simulation.network import Post, Seen
+from tests.simulation.reached import in_row
 from tests.simulation.refold import Refold
 from tests.simulation.strangers import NEVER, PREFIX, Strangers
 from tests.simulation.world import EPOCH, SPOT, World, must
 
-OPEN = {"sending", "acked", "unknown", "quarantined"}
 DOUBTED = {"suspect", "frozen"}
 SMALLEST, SMALLEST_SHARE = Decimal(30), Decimal("0.002")  # of NAV: the smallest order is worth less than either
 # Lies that the lied-about coin's own figures give away, and those that only other figures do.
 TELLING, AGREEING = {"zero_price", "one_sided", "frozen_price"}, {"times_ten", "times_ten_all"}
+TENFOLD = (Decimal(8), Decimal(12))  # what a lie says a coin costs, with what its price moved in the slot
 DAY = timedelta(hours=24)
 FRESH_MS, PLAN_AGE_MS = 15_000, 300_000
+FILL_OFF_MAX = Fraction(2, 100)
 PAIR_OFF_MAX = Fraction(1, 100)  # of the mid of a pair of two coins against the ratio of theirs
-# A twin of the state machine on purpose: the checker must not believe the code under test.
-NEXT = {
-    "close": "abandoned", "deny": "denied", "accept": "acked", "reject": "rejected", "not_sent": "abandoned",
-    "lose_sight": "unknown", "find": "acked", "fill": "filled", "part": "partial", "cancel": "canceled",
-    "prove_absent": "absent", "quarantine": "quarantined", "ack_filled": "filled", "ack_partial": "partial",
-    "ack_absent": "absent",
-}  # fmt: skip
-
-
-@dataclass
-class Known:
-    """One intent as its rows tell it."""
-
-    cid: str
-    symbol: str
-    side: str
-    amount: Decimal
-    price: str | None = None  # of an IOC order
-    state: str = "planned"
-    sending: dict[str, Any] | None = None
-    filled: Decimal = Decimal(0)
-    quote: Decimal = Decimal(0)
-    run: str = ""
-
-    def coins(self) -> tuple[str, str]:
-        """Return the pair's base and what it is priced in."""
-        priced = next(code for code in ("usdt", "btc", "eth") if self.symbol.endswith(code))
-        return self.symbol.removesuffix(priced).upper(), priced.upper()
-
-    def sides(self) -> tuple[str, ...]:
-        """Return on which sides of the turnover it counts: one coin sold for another on both."""
-        return (self.side,) if self.coins()[1] == "USDT" else ("sell", "buy")
-
-    def turned(self) -> dict[str, Decimal]:
-        """Return what was turned over by side, in USDT: as filled, or as it was worth when sent."""
-        direct = len(self.sides()) > 1
-        return dict.fromkeys(self.sides(), Decimal((self.sending or {})["notional_quote"]) if direct else self.quote)
 
 
 @dataclass
@@ -86,6 +52,7 @@ class Checker:
     used: Counter[str] = field(default_factory=Counter)  # quote filled since, by side
     _coins: dict[str, dict[str, Any]] = field(default_factory=dict)
     states: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)  # that the product gave
     refold: Refold = field(default_factory=Refold)
     strangers: Strangers = field(init=False)
 
@@ -96,7 +63,9 @@ class Checker:
         """Take in what became durable since; I12 and the intents' own moves are checked on the way."""
         for seq, run, number, kind, payload_text, _ in self.disk.rows(self.seen_seq):
             self.seen_seq = seq
-            self._take(kind, run, number, json.loads(payload_text), seq)
+            payload = json.loads(payload_text)
+            self.reasons.update(in_row(kind, payload))
+            self._take(kind, run, number, payload, seq)
 
     def _take(self, kind: str, run: str, number: int | None, payload: dict[str, Any], seq: int) -> None:
         key = (run, number or 0)
@@ -131,10 +100,19 @@ class Checker:
         for asset, coin in self._coins.items():
             if coin["state"] in DOUBTED and before.get(asset, {}).get("state") != coin["state"]:
                 self.doubted[coin["state"]] += 1
+            self._remembers_no_lie(asset, coin, before.get(asset, {}))
         if payload["mode"] == "live":
             waiting = [known.cid for known in self.intents.values() if known.state in OPEN]
             must(not waiting, "I12", f"a plan while {waiting} are open")
             self.strangers.must_be_named({known.cid: known.state for known in self.intents.values()})
+
+    def _remembers_no_lie(self, asset: str, coin: dict[str, Any], before: dict[str, Any]) -> None:
+        """I23: where there was a price to hold the next one against, one that was only a lie is never remembered."""
+        lied_about = asset.lower() == self.world.lied_about and self.world.lies & AGREEING
+        if not lied_about or "price" not in before or before.get("accepted"):
+            return
+        times = Decimal(coin["price"]) / self.world.price(asset)
+        must(not TENFOLD[0] < times < TENFOLD[1], "I23", f"{asset} is remembered at {times:.2f} times what it costs")
 
     def _take_word(self, payload: dict[str, Any]) -> None:
         """Take in the owner's leave for a plan, or the answer about a coin or a halt."""
@@ -161,7 +139,7 @@ class Checker:
             for side, amount in known.turned().items():
                 self.used[side] += amount  # type: ignore[assignment]
 
-    def at_post(self, post: Post, read_ms: dict[str, int]) -> None:
+    def at_post(self, post: Post, seen: Seen) -> None:
         """Judge one place call at the instant its bytes leave."""
         self.read_rows()
         body = post.body
@@ -173,20 +151,36 @@ class Checker:
         assert known is not None and known.sending is not None
         must(not self.paused and not self.halts, "I14", f"{cid} sent while paused or halted {self.halts}")
         self._wire_equals_intent(body, known)
-        self._fresh(known, read_ms)
+        self._fresh(known, seen.read_ms)
+        self._within_what_is_free(known, seen)
         self._within_caps(known)
-        self._as_the_owner_wishes(known, read_ms)
+        self._as_the_owner_wishes(known, seen)
         self._allowed(known)
         self._in_no_doubt(known)
+        self._after_no_far_fill(known)
 
-    def _as_the_owner_wishes(self, known: Known, read_ms: dict[str, int]) -> None:
+    def _within_what_is_free(self, known: Known, seen: Seen) -> None:
+        """I11: an order takes no more than the free balance that the last look showed."""
+        free = seen.free.get(known.spends(), Decimal(0))
+        must(known.sent() <= free, "I11", f"{known.cid} takes {known.sent()} of {known.spends()}, {free} are free")
+
+    def _after_no_far_fill(self, known: Known) -> None:
+        """I22: a fill far from the price of its plan shows that the plan is wrong: nothing more of it is sent."""
+        mids = {line["asset"]: Fraction(line["price"]) for line in self.plan_rows[known.run]["plan"]["assets"]}
+        for other in self.intents.values():
+            if other.run == known.run and other.filled:
+                coin, priced = other.coins()
+                paid, mid = Fraction(other.quote) / Fraction(other.filled), mids[coin] / mids[priced]
+                most = FILL_OFF_MAX if priced == self.targets.quote else FILL_OFF_MAX + PAIR_OFF_MAX
+                off = abs(paid - mid) / mid
+                must(off <= most, "I22", f"{known.cid} follows {other.cid}, filled {float(off):.3f} off the decision")
+
+    def _as_the_owner_wishes(self, known: Known, seen: Seen) -> None:
         """I18: nothing below what is kept leaves, by the exchange's own balances, and what leaves is not bought."""
-        gets, pays = known.coins() if known.side == "buy" else known.coins()[::-1]
+        gets, pays = known.coins()[known.side == "sell"], known.spends()
         must(gets not in self.targets.leaving, "I18", f"{known.cid} buys {gets}, which is to be sold")
-        each = Decimal(known.price or 1) if known.side == "buy" else 1  # a buy with a price carries base
-        left = self.world.held(pays) - Decimal((known.sending or {})["amount"]) * each
-        looked_ms = max((ms for name, ms in read_ms.items() if name.startswith("balance")), default=0)
-        known_to_us = self.world.moved_ms < looked_ms
+        left = self.world.held(pays) - known.sent()
+        known_to_us = self.world.moved_ms < seen.read_ms.get("balance", 0)
         kept = self.targets.kept.get(pays, Decimal(0))
         must(left >= kept or not known_to_us, "I18", f"{known.cid} leaves {left} of {pays}, {kept} are to be kept")
 

@@ -15,6 +15,11 @@ class _Connection(sqlite3.Connection):
     """Dies, when the world says so, on either side of a transaction's beginning and end."""
 
     world: World
+    kinds: frozenset[str] = frozenset()  # of the rows that the next commit makes durable
+
+    def executemany(self, sql: str, values: Any, /) -> sqlite3.Cursor:
+        self.kinds = frozenset(row[3] for row in values)
+        return super().executemany(sql, values)
 
     def execute(self, sql: str, /, *more: Any) -> sqlite3.Cursor:
         if sql not in ("BEGIN IMMEDIATE", "COMMIT"):
@@ -22,6 +27,8 @@ class _Connection(sqlite3.Connection):
         self.world.step += 1
         self.world.maybe_crash(f"before {sql}")
         cursor = super().execute(sql, *more)
+        if sql == "COMMIT":
+            self.world.at_the_brink(self.kinds)
         self.world.maybe_crash(f"after {sql}")
         return cursor
 

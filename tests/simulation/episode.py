@@ -19,6 +19,7 @@ from tests.simulation.disk import Disk
 from tests.simulation.hands import Hands, random_limits, random_orders, random_targets
 from tests.simulation.life import Life
 from tests.simulation.network import Wire
+from tests.simulation.reached import ALL
 from tests.simulation.world import CROSSES, EPOCH, Crash, Violation, World, must
 
 FAULTY = (24, 48, 84)  # slots with faults; the longest outlive what the journal keeps of settled orders
@@ -29,7 +30,16 @@ CALLS_MAX, ROWS_MAX = 200, 500
 HARM_MAX = Decimal("0.005")
 # Slots in which somebody else moved coins say nothing about harm done by a plan, nor does one that ends on an older
 # disk: which prices the plan went by is lost with the other.
-OTHERS = ("hand_trade", "deposit", "withdrawal", "twin", "duplicate", "duplicate_unanswered", "restored_backup")
+OTHERS = (
+    "hand_trade",
+    "deposit",
+    "withdrawal",
+    "twin",
+    "duplicate",
+    "duplicate_unanswered",
+    "restored_backup",
+    "price_ran",
+)
 LATE = ("delayed_request", "late_fill", "invisible")
 
 
@@ -48,12 +58,13 @@ class Tally:
     crashes: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)  # that plans, legs, stops and halts gave
     settle_s_max: float = 0.0
 
     def add(self, other: Tally) -> None:
         for name in ("episodes", "cycles", "counted", "orders", "direct", "calls", "lives"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("fired", "crashes", "states", "refusals"):
+        for name in ("fired", "crashes", "states", "refusals", "reasons"):
             getattr(self, name).update(getattr(other, name))
         self.settle_s_max = max(self.settle_s_max, other.settle_s_max)
 
@@ -70,7 +81,7 @@ class Episode:
         self.checker = Checker(self.world, self.disk, self.targets)
         self.pause = folder / "pause"
         self.hands = Hands(self.world, self.checker, self.pause)
-        self.world.meanwhile = self.hands.meanwhile
+        self.world.meanwhile, self.world.at_the_brink = self.hands.meanwhile, self.hands.at_the_brink
         self.tally = Tally(episodes=1)
         self.life: Life | None = None
         self.last: CycleResult | None = None
@@ -89,6 +100,8 @@ class Episode:
             self.disk.close()
         self.tally.calls, self.tally.fired = self.world.calls, self.world.fired
         self.tally.crashes, self.tally.states = self.world.crashes, self.checker.states
+        named = {f"deny {code}": count for code, count in self.tally.refusals.items() if f"deny {code}" in ALL}
+        self.tally.reasons = self.checker.reasons | Counter(named)
         self.tally.orders = len(self.checker.posts)
         self.tally.direct = sum(post.body["symbol"] in CROSSES for post in self.checker.posts)
         return self.tally
@@ -169,7 +182,7 @@ class Episode:
     def _alive(self) -> Life | None:
         """Return the process, started if it is not running; None when it could not start."""
         if self.life is None:
-            wire = Wire(self.world, lambda post: self.checker.at_post(post, wire.read_ms))
+            wire = Wire(self.world, lambda post: self.checker.at_post(post, wire.seen))
             self.tally.lives += 1
             try:
                 self.life = Life(self.world, self.disk, wire, self.pause, self.targets)
@@ -224,7 +237,7 @@ class Episode:
         self.world.fired["twin"] += 1
         disk = self.disk.twin(self.world)
         checker = self.checker.clone(disk)
-        wire = Wire(self.world, lambda post: checker.at_post(post, wire.read_ms), faulty=False)
+        wire = Wire(self.world, lambda post: checker.at_post(post, wire.seen), faulty=False)
         own = self.life
         try:
             twin = Life(self.world, disk, wire, self.pause, self.targets)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 
 from rebalancer.core.orders import Event, IntentState
@@ -14,6 +14,7 @@ from rebalancer.core.trust import CoinState
 from rebalancer.journal import records
 from rebalancer.journal.store import Journal
 from rebalancer.service.cycle import CycleResult
+from rebalancer.simulator.state import SimOrder
 from tests.core.builders import targets as make_targets
 from tests.simulation import chaos
 from tests.simulation.checks import Checker
@@ -78,6 +79,7 @@ class Hands:
         self._world, self._checker, self._pause = world, checker, pause
         self._rng = world.chance["hands"]
         self._delisted = ""
+        self._resting: SimOrder | None = None
         self._level = dict.fromkeys(COINS, 1.0)
 
     def _happens(self, odds: float, kind: str) -> bool:
@@ -134,6 +136,7 @@ class Hands:
         if self._delisted and rng.random() < soon:
             world.market.change_spec(self._delisted, state="online")
             self._delisted = ""
+        self._take_back()
         if self._pause.exists() and rng.random() < soon:
             self._pause.unlink()
             self._checker.paused = False
@@ -152,6 +155,38 @@ class Hands:
         elif world.user.wallet("usdt").trade > Decimal(200):
             world.exchange.place_by_hand(world.user, symbol, "buy-market", Decimal(100), world.true_ms)
 
+    def _lock_up(self) -> None:
+        """Leave a limit order that rests: what it locks is still there, and not free."""
+        world, rng = self._world, self._world.chance["brink"]
+        if self._resting is not None:
+            return
+        world.fired["locked_up"] += 1
+        coin, side = rng.choice(COINS), rng.choice(("buy", "buy", "sell"))
+        price = (world.price(coin) * (Decimal("0.6") if side == "buy" else Decimal("1.6"))).quantize(Decimal("0.01"))
+        share = Decimal(rng.choice((50, 90, 99))) / 100
+        locked = world.user.wallet("usdt" if side == "buy" else coin.lower()).trade * share
+        amount = (locked / price if side == "buy" else locked).quantize(Decimal("0.0001"), ROUND_FLOOR)
+        if amount > 0:
+            symbol, kind = f"{coin.lower()}usdt", f"{side}-limit"
+            self._resting = world.exchange.place_by_hand(world.user, symbol, kind, amount, world.true_ms, price=price)
+
+    def _take_back(self) -> None:
+        world, resting = self._world, self._resting
+        if resting is not None and (world.quiet or world.chance["brink"].random() < 0.5):
+            world.exchange.cancel_by_hand(world.user, resting, world.true_ms)
+            self._resting = None
+
+    def at_the_brink(self, kinds: frozenset[str]) -> None:
+        """Act while rows are synced: lock up what a plan counts on, or pause before the first byte of an order."""
+        if self._world.quiet:
+            return
+        odds = self._world.chance["brink"].random()
+        if "INTENT" in kinds and odds < 0.03:
+            self._lock_up()
+        if "SENDING" in kinds and odds < 0.012:
+            self._world.fired["paused_at_the_brink"] += 1
+            self.pause()
+
     def meanwhile(self) -> None:
         """Act during a cycle, at any of its waits."""
         if self._world.quiet:
@@ -162,6 +197,8 @@ class Hands:
             self._world.exchange.deposit(self._world.user, "USDT", Decimal(25))
         if self._happens(0.002, "paused"):
             self.pause()
+        if self._world.chance["brink"].random() < 0.0006:
+            self._lock_up()
 
     def allow(self, journal: Journal, result: CycleResult, weights: str) -> None:
         """Allow a plan that asks for it, sooner or later, and not always as much as it needs."""

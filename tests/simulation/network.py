@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.simulation.world import CRASH_ODDS, World
 
 TIMEOUT_MS = 10_000
 PLACE_CRASH_ODDS = 0.01  # on either side of the one call that must never be made again
+RUNS = tuple(map(Decimal, ("0.93", "0.96", "1.04", "1.07")))  # what a price does while an order is on its way
 GATEWAY = error_v1("gateway-internal-error", "Failed to load data. Try again later.")
 # What is answered in the exchange's place, without and with the request having been carried out.
 NOT_CARRIED_OUT = {
@@ -49,14 +51,34 @@ class Post:
     left: bool = False  # from here on nobody may say that it was never sent
 
 
+@dataclass
+class Seen:
+    """What one life of the service was shown."""
+
+    read_ms: dict[str, int] = field(default_factory=dict)  # when each endpoint last answered well
+    free: dict[str, Decimal] = field(default_factory=dict)  # by coin, in the last answer about balances
+
+    def take(self, endpoint: str, symbol: str, body: bytes, now_ms: int) -> None:
+        """Take in an answer that arrived whole."""
+        self.read_ms[endpoint + (symbol if endpoint == "depth" else "")] = now_ms
+        if endpoint == "balance":
+            self._take_balances(body)
+
+    def _take_balances(self, body: bytes) -> None:
+        with suppress(ValueError, LookupError, TypeError):  # a fault's: no balances at all
+            rows = json.loads(body)["data"]["list"]
+            free = {row["currency"].upper(): row["balance"] for row in rows if row["type"] == "trade"}
+            self.free = {coin: Decimal(held) for coin, held in free.items()}
+
+
 class Wire(httpx.BaseTransport):
     """One process life's way to the exchange."""
 
-    def __init__(self, world: World, seen: Callable[[Post], None], *, faulty: bool = True) -> None:
+    def __init__(self, world: World, judge: Callable[[Post], None], *, faulty: bool = True) -> None:
         self._world = world
-        self._seen = seen
+        self._judge = judge
         self._faulty = faulty
-        self.read_ms: dict[str, int] = {}  # when each endpoint last answered well
+        self.seen = Seen()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         world = self._world
@@ -64,7 +86,7 @@ class Wire(httpx.BaseTransport):
         endpoint = world.exchange.endpoint_of(received)
         post = Post(world.true_ms, json.loads(received.body), received.query) if endpoint == "place" else None
         if post is not None:
-            self._seen(post)
+            self._judge(post)
         world.calls += 1
         rng = world.chance["network"]
         fault = "" if world.quiet or not self._faulty else chaos.draw(rng, world.chance["twice"], endpoint)
@@ -92,9 +114,8 @@ class Wire(httpx.BaseTransport):
         if answered.dropped:
             raise httpx.RemoteProtocolError("closed", request=request)
         if answered.status == 200:
-            self.read_ms[endpoint + (received.query.partition("symbol=")[2] if endpoint == "depth" else "")] = (
-                world.true_ms
-            )
+            symbol = received.query.partition("symbol=")[2]
+            self.seen.take(endpoint, symbol, answered.body, world.true_ms)
         return httpx.Response(answered.status, headers=dict(answered.headers), content=answered.body)
 
     def _answer(self, request: Request, endpoint: str, fault: str) -> Response:
@@ -125,6 +146,8 @@ class Wire(httpx.BaseTransport):
         if fault == "late_fill":
             exchange.options = replace(options, execution_delay_ms=rng.randint(1_000, 30_000))
         symbol = json.loads(request.body).get("symbol", "") if request.body else ""
+        if fault == "price_ran" and symbol in world.market.specs():
+            world.market.run_away(world.market.specs()[symbol].base, rng.choice(RUNS), world.true_ms)
         if fault == "breaker" and symbol in world.market.specs():
             tight = {"market_buy_rate": Decimal("0.0000001"), "market_sell_rate": Decimal("0.0000001")}
             world.market.change_spec(symbol, **tight)

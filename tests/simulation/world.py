@@ -23,7 +23,7 @@ LISTING = (*(f"{coin.lower()}usdt" for coin in (*COINS, "USDC")), *CROSSES)
 SPOT = "10101010"
 ACCESS_KEY, SECRET_KEY = "simulated-access-key", "simulated-secret-key"
 CRASH_ODDS = 0.0012
-STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "orders", "twice")
+STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "orders", "twice", "brink")
 
 
 class Crash(BaseException):
@@ -51,6 +51,10 @@ class ShockedMarket(Market):
         """Put prices at these multiples of the snapshot's."""
         self.factors |= factors
         self._history.append((now_ms, dict(self.factors)))
+
+    def run_away(self, code: str, factor: Decimal, now_ms: int) -> None:
+        """Move one price while something is under way."""
+        self.move({code: self.factors.get(code, Decimal(1)) * factor}, now_ms)
 
     def _usd(self, code: str, now_ms: int) -> Decimal:
         return super()._usd(code, self.anchor_ms) * self.factors.get(code, Decimal(1))
@@ -82,6 +86,7 @@ class World:
         self.moved_ms = 0  # when somebody else last took coins away
         self.storm_until_ms = 0  # every call is answered 429 until then
         self.meanwhile: Callable[[], None] = lambda: None  # what others do while we wait
+        self.at_the_brink: Callable[[frozenset[str]], None] = lambda _: None  # and while rows of such kinds are synced
         self.market = ShockedMarket(seed)
         setup = self.chance["setup"]
         options = ExchangeOptions(

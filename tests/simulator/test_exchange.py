@@ -132,6 +132,20 @@ def test_an_order_is_open_until_it_is_due_and_its_funds_are_frozen() -> None:
     assert wallet.frozen == 0
 
 
+@pytest.mark.parametrize(("kind", "coin", "locked"), [("buy-limit", "usdt", 12_000), ("sell-limit", "btc", 0.3)])
+def test_an_order_that_rests_locks_what_it_would_pay_with_until_it_is_taken_back(
+    kind: str, coin: str, locked: float
+) -> None:
+    made = exchange()
+    user = made.state.users["access"]
+    wallet, free = user.wallet(coin), user.wallet(coin).trade
+    resting = made.place_by_hand(user, "btcusdt", kind, Decimal("0.3"), START_MS, price=Decimal(40_000))
+    read(made, ACCOUNTS, now_ms=START_MS + 3_600_000)
+    assert (wallet.frozen, wallet.trade) == (Decimal(str(locked)), free - Decimal(str(locked)))
+    made.cancel_by_hand(user, resting, START_MS + 3_600_000)
+    assert (wallet.frozen, wallet.trade, resting.state) == (0, free, "canceled")
+
+
 def test_a_buy_walks_the_book_and_pays_its_fee_in_the_coin_received() -> None:
     made = exchange(fill_precision="significant")
     number = place(made, "buy-market", "90000")["data"]
