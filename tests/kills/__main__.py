@@ -41,6 +41,7 @@ def drill_all(plans: Sequence[Plan], jobs: int, *, say: bool = False) -> list[Ou
 def figures(enumerated: int, outcomes: Sequence[Outcome], seconds: float) -> dict[str, Any]:
     """Return the run as a document."""
     reached = [outcome for outcome in outcomes if outcome.reached]
+    every, some = ([o for o in outcomes if o.plan.by_chance is by_chance] for by_chance in (False, True))
     armed = {
         word: _spread([o.armed_s for o in reached if o.armed_s is not None and o.was_open is was_open])
         for word, was_open in (("nothing_open", False), ("an_order_open", True))
@@ -49,7 +50,9 @@ def figures(enumerated: int, outcomes: Sequence[Outcome], seconds: float) -> dic
         "boundaries_enumerated": enumerated,
         "drills": len(outcomes),
         "boundaries_killed_at": len(reached),
-        "not_passed_this_time": [o.plan.boundary for o in outcomes if not o.reached and not o.missed],
+        "of_those_that_each_cycle_passes": _reached(every),
+        "of_those_that_come_up_by_chance": _reached(some),
+        "not_passed_this_time": [o.plan.boundary for o in some if not o.reached],
         "missed": [outcome.plan.boundary for outcome in outcomes if outcome.missed],
         "second_kills": sum(outcome.reached_second for outcome in reached),
         "orders_open_at_the_end_of_the_process": sum(outcome.was_open for outcome in reached),
@@ -61,6 +64,10 @@ def figures(enumerated: int, outcomes: Sequence[Outcome], seconds: float) -> dic
         "seconds": round(seconds, 1),
         "violations": [asdict(outcome) | {"replay": outcome.replay} for outcome in reached if outcome.complaints],
     }
+
+
+def _reached(outcomes: Sequence[Outcome]) -> str:
+    return f"{sum(outcome.reached for outcome in outcomes)} of {len(outcomes)}"
 
 
 def _spread(values: Sequence[float]) -> dict[str, float] | None:

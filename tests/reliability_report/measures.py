@@ -89,7 +89,8 @@ def faults_a_hundred(made: Document) -> float:
 
 def _drills(made: Document) -> str:
     violations, missed = len(made["violations"]), len(made["missed"])
-    return f"{made['boundaries_killed_at']:,} of {made['boundaries_enumerated']:,} boundaries, {violations} violation(s), {missed} missed"
+    passed = f"{made['of_those_that_each_cycle_passes']} boundaries that each cycle passes"
+    return f"{passed}, {made['of_those_that_come_up_by_chance']} by chance, {violations} violation(s), {missed} missed"
 
 
 def _drills_hold(made: Document) -> bool:

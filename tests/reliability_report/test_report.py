@@ -21,6 +21,7 @@ from tests.reliability_report.sources import NOWHERE, SMALL, TOOLS
 ROOT = Path(__file__).parents[2]
 DRILLS = {
     "boundaries_enumerated": 600, "drills": 600, "boundaries_killed_at": 598, "second_kills": 0, "missed": [],
+    "of_those_that_each_cycle_passes": "590 of 590", "of_those_that_come_up_by_chance": "8 of 10",
     "violations": [], "restart_to_armed_s": {"nothing_open": {"median": 1.0, "max": 2.5}},
 }  # fmt: skip
 PASSED = {"passed": 9, "failed": 0, "skipped": 0}
