@@ -243,6 +243,10 @@ MUTANTS: tuple[Mutant, ...] = (
     # What the owner decided about single coins, and what is asked first.
     _m("what is kept is planned away", "core/holdings.py",
        "    return max(ZERO, held.free - targets.kept.get(held.asset, ZERO))", "    return held.free", T_OWNER_P),
+    _m("kept cash that is locked counts as none", "core/holdings.py",
+       "    return held.free - targets.kept.get(held.asset, ZERO)\n", "    return spendable(targets, held)\n", T_OWNER_P),
+    _m("buys wish for cash that must be made good first", "core/wishes.py",
+       "kept_short=max(0.0, -cash_free),", "kept_short=0.0,", "core/test_owner_wishes.py"),
     _m("what is kept is sold when it is sent", EXECUTE,
        "    free = spendable(run.targets, balances[leg.spent])\n", "    free = balances[leg.spent].free\n", T_OWNER),
     _m("a resting coin is traded", "core/wishes.py",
