@@ -20,7 +20,7 @@ from rebalancer.service.shell import Progress, Shell, Step
 
 SCAN_BEFORE = timedelta(seconds=120)
 SCAN_WINDOW = timedelta(hours=48)  # HTX's widest
-SCAN_LIFE = timedelta(days=180)  # HTX forgets older orders
+SCAN_LIFE = timedelta(days=179)  # HTX refuses to search further back than 180 days
 APART = timedelta(seconds=30)
 AFTER_DEADLINE_S = 30.0
 POLLS_S = (5.0, 10.0, 20.0, 40.0)
@@ -71,6 +71,10 @@ def resolve_once(shell: Shell) -> int:
 def _look_for(shell: Shell, record: IntentRecord) -> None:
     # The proof goes by exchange time: measured now, for our clock may have been set since, or is new to this process.
     asked_at = shell.venue.fetch_server_time()
+    assert record.signed_at is not None
+    if asked_at - record.signed_at > SCAN_LIFE:
+        quarantine(shell, record, "older than anything the exchange still remembers")
+        return
     found = _by_client_id(shell, record)
     scanned = _scan(shell, record)
     ours = _of_one_id(record, scanned if found is None else [found, *scanned])
@@ -113,10 +117,9 @@ def _scan(shell: Shell, record: IntentRecord) -> Sequence[Order]:
     """Return every order of the symbol since just before signing: the open ones and the whole history, all pages."""
     assert record.signed_at is not None
     orders = {o.venue_order_id: o for o in shell.venue.fetch_open_orders(shell.account_id, record.symbol)}
-    now = shell.venue.server_now()
     start = record.signed_at - SCAN_BEFORE
     # Beyond 48 hours only the window in which the order can have been made is of interest.
-    end = now if now - start <= SCAN_WINDOW else start + SCAN_WINDOW
+    end = None if shell.venue.server_now() - start <= SCAN_WINDOW else start + SCAN_WINDOW
     for order in shell.venue.search_orders(record.symbol, start, end):
         orders[order.venue_order_id] = order
     return [order for order in orders.values() if order.created_at >= start]
@@ -146,9 +149,6 @@ def _not_found(shell: Shell, record: IntentRecord, asked_at: datetime, scanned: 
     assert record.signed_at is not None and record.deadline is not None
     facts = {"scanned": len(scanned), "since": record.signed_at - SCAN_BEFORE}
     shell.journal.append(records.evidence(record.run_id, record.intent_seq, "not_found", facts, asked_at))
-    if asked_at - record.signed_at > SCAN_LIFE:
-        quarantine(shell, record, "older than anything the exchange still remembers")
-        return
     record = shell.journal.state.intents[record.key]
     times = record.not_found_at
     if len(times) < 2 or times[-1] - times[0] < APART:  # noqa: PLR2004  # two answers

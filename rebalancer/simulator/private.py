@@ -16,6 +16,7 @@ FINISHED_BY_CLIENT_ID_MS = 2 * HOUR_MS
 OPEN_BY_CLIENT_ID_MS = 8 * HOUR_MS
 CANCELED_KEPT_MS = 2 * HOUR_MS
 SEARCH_WINDOW_MS = 48 * HOUR_MS
+SEARCHABLE_MS = 180 * 24 * HOUR_MS
 FEE_SYMBOLS_MAX = 10
 OPEN_STATES = ("created", "submitted", "partial-filled", "canceling")
 
@@ -32,6 +33,7 @@ class PrivateCall:
     now_ms: int
     old_shape: bool = False
     cleared_after_ms: int = 0  # match results appear this long after a fill
+    canceled_search: str = "ignored"  # ignored | refused: a search for cancelled orders further back than they stay
 
     def orders(self) -> list[SimOrder]:
         """Return the user's visible orders, newest first."""
@@ -168,11 +170,14 @@ def order_search(call: PrivateCall) -> Response:
     params = call.params
     if not params.get("symbol") or not params.get("states"):
         return error_v1("validation-constraints-required", "Field is missing: symbol or states.")
-    end_ms = int(params.get("end-time", call.now_ms))
+    last_ms = min(call.now_ms, int(params.get("start-time", call.now_ms)) + SEARCH_WINDOW_MS)
+    end_ms = int(params.get("end-time", last_ms))
     start_ms = int(params.get("start-time", end_ms - SEARCH_WINDOW_MS))
-    if end_ms - start_ms > SEARCH_WINDOW_MS:
-        return error_v1("invalid-interval", "invalid interval")
     states = set(params["states"].split(","))
+    too_late = call.canceled_search == "refused" and "canceled" in states
+    refusal = _bad_window(call, start_ms, end_ms, CANCELED_KEPT_MS if too_late else SEARCHABLE_MS)
+    if refusal is not None:
+        return refusal
     found = [
         order
         for order in call.orders()
@@ -181,11 +186,25 @@ def order_search(call: PrivateCall) -> Response:
     return ok_v1([order_detail(order, old_shape=call.old_shape) for order in _page(found, params, default=100)])
 
 
+def _bad_window(call: PrivateCall, start_ms: int, end_ms: int, kept_ms: int = SEARCHABLE_MS) -> Response | None:
+    """Refuse what HTX does not search: the future, what is older than it keeps, and too much at once."""
+    if not call.now_ms - kept_ms <= start_ms <= call.now_ms:
+        return error_v1("invalid-start-date", "The start date of query contains illegal values.")
+    if not call.now_ms - kept_ms <= end_ms <= call.now_ms:
+        return error_v1("invalid-end-date", "The end date of query contains illegal values.")
+    if not start_ms <= end_ms <= start_ms + SEARCH_WINDOW_MS:
+        return error_v1("invalid-interval", "invalid interval")
+    return None
+
+
 def order_history(call: PrivateCall) -> Response:
     """Answer `/v1/order/history`: the last 48 h, symbol optional."""
     wanted = call.params.get("symbol")
     start_ms = max(int(call.params.get("start-time", 0)), call.now_ms - SEARCH_WINDOW_MS)
     end_ms = int(call.params.get("end-time", call.now_ms))
+    refusal = _bad_window(call, start_ms, end_ms)
+    if refusal is not None:
+        return refusal
     found = [
         order
         for order in call.orders()

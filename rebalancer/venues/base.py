@@ -111,12 +111,15 @@ class Venue(PublicVenue, Protocol):
         """Return every open order of one symbol, all pages."""
         ...
 
-    def search_orders(self, symbol: str, start: datetime, end: datetime) -> Sequence[Order]:
-        """Return every order of one symbol created in a window of at most 48 h, finished ones included."""
+    def search_orders(self, symbol: str, start: datetime, end: datetime | None = None) -> Sequence[Order]:
+        """Return every order of one symbol created from `start` to `end`, at most 48 h later; until now without one.
+
+        Finished ones are included; of those that were cancelled without a fill, only the ones of the last two hours.
+        """
         ...
 
-    def fetch_recent_orders(self, start: datetime, end: datetime) -> Sequence[Order]:
-        """Return every finished order of any symbol created in a window of the last 48 h."""
+    def fetch_recent_orders(self, start: datetime) -> Sequence[Order]:
+        """Return every finished order of any symbol created from `start`, in the last 48 h, until now."""
         ...
 
     def fetch_fills(self, venue_order_id: str) -> Sequence[Fill]:

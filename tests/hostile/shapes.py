@@ -130,8 +130,8 @@ def calls(order_id: str, request: PlaceRequest, now: datetime) -> dict[str, Call
         "order": lambda venue: venue.fetch_order(order_id),
         "client-order": lambda venue: venue.fetch_order_by_client_id(OURS),
         "open-orders": lambda venue: venue.fetch_open_orders(ACCOUNT, BY_HAND),
-        "order-search": lambda venue: venue.search_orders("btcusdt", since, now),
-        "order-history": lambda venue: venue.fetch_recent_orders(since, now),
+        "order-search": lambda venue: venue.search_orders("btcusdt", since),
+        "order-history": lambda venue: venue.fetch_recent_orders(since),
         "order-fills": lambda venue: venue.fetch_fills(order_id),
     }
 

@@ -61,14 +61,15 @@ class _World:
     def server_now(self) -> datetime:
         return self.now
 
-    def fetch_recent_orders(self, start: datetime, end: datetime) -> Sequence[Order]:
-        return [order for order in self.orders if start <= order.created_at <= end]
+    def fetch_recent_orders(self, start: datetime) -> Sequence[Order]:
+        return [order for order in self.orders if start <= order.created_at <= self.now]
 
     def fetch_open_orders(self, _account: str, symbol: str) -> Sequence[Order]:
         return [order for order in self.orders if order.symbol == symbol and order.created_at > self.now - HOUR]
 
-    def search_orders(self, symbol: str, start: datetime, end: datetime) -> Sequence[Order]:
-        return [order for order in self.fetch_recent_orders(start, end) if order.symbol == symbol]
+    def search_orders(self, symbol: str, start: datetime, end: datetime | None = None) -> Sequence[Order]:
+        found = (order for order in self.fetch_recent_orders(start) if order.symbol == symbol)
+        return [order for order in found if end is None or order.created_at <= end]
 
     def fetch_balances(self, _account: str) -> Mapping[str, Balance]:
         return {}

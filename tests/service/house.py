@@ -77,7 +77,7 @@ class House:
 
     def start(self) -> None:
         """Begin a new process life: the journal is opened again, the client is new."""
-        clock = ClientClock(self.clock, self.wrong_s)
+        clock = self.machine = ClientClock(self.clock, self.wrong_s)
         self.journal = Journal.open(self.folder / "journal.db", clock)
         self.journal.ensure_binding(Binding("embedded", "127.0.0.1", ACCOUNT, "USDT"))
         if self.rehearsed and not self.journal.state.coins:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from rebalancer.journal.fold import IntentRecord
 from rebalancer.journal.rows import Kind
 from rebalancer.service.cycle import CycleStatus
 from rebalancer.service.reconcile import resolve, resolve_once
+from rebalancer.simulator.exchange import ExchangeOptions
 from rebalancer.simulator.mishaps import LATE_MS
 from rebalancer.simulator.state import SimOrder
 from tests.service.house import House
@@ -24,9 +26,9 @@ from tests.service.truth import must_be_settled, must_hold
 GRACE_S = 420
 
 
-def unknown(folder: Path, fault: str = "lost_request") -> House:
+def unknown(folder: Path, fault: str = "lost_request", **options: Any) -> House:
     """Return a house whose first place call had no answer."""
-    house = House(folder, faults=f"{fault}@place=1x1")
+    house = House(folder, faults=f"{fault}@place=1x1", options=ExchangeOptions(**options))
     house.cycle(settle_s=0)
     assert house.states()[0] == "unknown"
     return house
@@ -116,18 +118,29 @@ def test_order_that_stays_invisible_for_a_while_is_found(tmp_path: Path) -> None
     assert sole(house).state.value == "filled"
 
 
-@pytest.mark.parametrize("hours", [1, 3, 9, 49, 24 * 6, 24 * 170])
-def test_executed_order_is_found_however_long_we_were_away(hours: int, tmp_path: Path) -> None:
-    house = unknown(tmp_path, "lost_reply")
+@pytest.mark.parametrize("canceled_search", ["ignored", "refused"])
+@pytest.mark.parametrize("hours", [1, 3, 9, 47.99, 49, 24 * 6, 24 * 170, 24 * 179 - 1])
+def test_executed_order_is_found_however_long_we_were_away(hours: float, canceled_search: str, tmp_path: Path) -> None:
+    house = unknown(tmp_path, "lost_reply", canceled_search=canceled_search)
     house.clock.advance(hours * 3600)
     assert house.restart() == 0
     assert sole(house).state.value == "filled"
     must_be_settled(house, hours)
 
 
-def test_intent_older_than_the_exchanges_memory_goes_to_the_owner(tmp_path: Path) -> None:
+@pytest.mark.parametrize("canceled_search", ["ignored", "refused"])
+def test_request_that_was_lost_long_ago_is_proven_absent(canceled_search: str, tmp_path: Path) -> None:
+    house = unknown(tmp_path, canceled_search=canceled_search)
+    house.clock.advance(24 * 178 * 3600)
+    house.restart()
+    assert resolve(house.shell, 480) == 0
+    assert house.states() == ["absent", *["abandoned"] * (len(house.states()) - 1)]
+
+
+@pytest.mark.parametrize("days", [179.5, 181, 400])
+def test_intent_older_than_the_exchanges_memory_goes_to_the_owner(days: float, tmp_path: Path) -> None:
     house = unknown(tmp_path)
-    house.clock.advance(181 * 24 * 3600)
+    house.clock.advance(days * 24 * 3600)
     house.restart()
     assert sole(house).state.value == "quarantined"
 

@@ -69,6 +69,10 @@ class ClientClock:
         self._true = true
         self._wrong = timedelta(seconds=wrong_s)
 
+    def step(self, seconds: float) -> None:
+        """Set the wall clock, as NTP or its owner does."""
+        self._wrong += timedelta(seconds=seconds)
+
     def now(self) -> datetime:
         return self._true.now() + self._wrong
 

@@ -238,6 +238,32 @@ def test_a_search_window_over_48_hours_is_refused() -> None:
     assert read(exchange(), "/v1/order/orders", params)["err-code"] == "invalid-interval"
 
 
+@pytest.mark.parametrize("endpoint", ["/v1/order/orders", "/v1/order/history"])
+@pytest.mark.parametrize(
+    ("start_h", "end_h", "code"),
+    [(-1, 0.001, "invalid-end-date"), (0.001, 0.002, "invalid-start-date"), (-1, -2, "invalid-interval")],
+)
+def test_a_search_window_in_the_future_or_backwards_is_refused(
+    endpoint: str, start_h: float, end_h: float, code: str
+) -> None:
+    moments = {"start-time": start_h, "end-time": end_h}
+    params = {name: str(START_MS + round(hours * 3_600_000)) for name, hours in moments.items()}
+    found = read(exchange(), endpoint, {"symbol": "btcusdt", "states": "filled", **params})
+    assert found["err-code"] == code
+
+
+@pytest.mark.parametrize(
+    ("states", "days", "refused"), [("filled", 180.1, True), ("filled", 179.9, False), ("filled,canceled", 1, True)]
+)
+def test_a_search_further_back_than_orders_are_kept_is_refused(states: str, days: float, refused: bool) -> None:
+    start_ms = START_MS - round(days * 24 * 3_600_000)
+    params = {"symbol": "btcusdt", "states": states, "start-time": str(start_ms)}
+    found = read(exchange(canceled_search="refused"), "/v1/order/orders", params)
+    assert found.get("err-code") == ("invalid-start-date" if refused else None)
+    if states != "filled":
+        assert read(exchange(), "/v1/order/orders", params)["status"] == "ok", "it may just find nothing"
+
+
 def test_fees_in_points_leave_the_received_coin_whole() -> None:
     made = exchange(holdings={"BTC": Decimal(1), "HTX": Decimal(100000)}, deduct_fees_in_points=True)
     number = place(made, "sell-market", "0.1")["data"]

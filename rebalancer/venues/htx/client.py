@@ -55,8 +55,10 @@ SEARCH_PAGE = 100
 SEARCH_WINDOW = timedelta(hours=48)
 HISTORY_PAGE = 1000
 PAGES_MAX = 100  # an order list that never ends is no order list
-# `canceled` orders leave this list after 2 h, the others stay 180 days.
-SEARCH_STATES = "created,submitted,partial-filled,partial-canceled,filled,canceling,canceled"
+# What stays in the list of orders for 180 days; what was cancelled without a fill may be asked for 2 h back only.
+LASTING = "created,submitted,partial-filled,partial-canceled,filled,canceling"
+CANCELED = "canceled"
+CANCELED_LIFE = timedelta(hours=2) - timedelta(minutes=1)  # less what the clocks may differ by, and the way there
 
 
 class HtxVenue:
@@ -231,21 +233,28 @@ class HtxVenue:
         params = {"account-id": account_id, "symbol": symbol, "size": str(OPEN_ORDERS_PAGE)}
         return self._all_pages("open-orders", "/v1/order/openOrders", params, OPEN_ORDERS_PAGE)
 
-    def search_orders(self, symbol: str, start: datetime, end: datetime) -> Sequence[Order]:
-        """Return every order of one symbol created in a window of at most 48 h, all pages."""
-        assert start <= end <= start + SEARCH_WINDOW, (start, end)
-        params = {
-            "symbol": symbol,
-            "states": SEARCH_STATES,
-            "start-time": _ms(start),
-            "end-time": _ms(end),
-            "size": str(SEARCH_PAGE),
-        }
+    def search_orders(self, symbol: str, start: datetime, end: datetime | None = None) -> Sequence[Order]:
+        """Return every order of one symbol created from `start` to `end`, or until now without one, all pages."""
+        assert end is None or start <= end <= start + SEARCH_WINDOW, (start, end)
+        cancelled_since = max(start, self.server_now() - CANCELED_LIFE)
+        if start == cancelled_since:
+            return self._search(symbol, f"{LASTING},{CANCELED}", start, end)
+        found = {order.venue_order_id: order for order in self._search(symbol, LASTING, start, end)}
+        if end is None or end > cancelled_since:
+            cancelled = self._search(symbol, CANCELED, cancelled_since, end)
+            found.update((order.venue_order_id, order) for order in cancelled)
+        return tuple(found.values())
+
+    def _search(self, symbol: str, states: str, start: datetime, end: datetime | None) -> tuple[Order, ...]:
+        # HTX refuses an end in the future, and by a clock that is a little fast ours would lie there: without one it
+        # searches up to its own now.
+        until = {} if end is None else {"end-time": _ms(end)}
+        params = {"symbol": symbol, "states": states, "start-time": _ms(start), **until, "size": str(SEARCH_PAGE)}
         return self._all_pages("order-search", "/v1/order/orders", params, SEARCH_PAGE)
 
-    def fetch_recent_orders(self, start: datetime, end: datetime) -> Sequence[Order]:
-        """Return every finished order of any symbol created in a window of the last 48 h, all pages."""
-        params = {"start-time": _ms(start), "end-time": _ms(end), "direct": "next", "size": str(HISTORY_PAGE)}
+    def fetch_recent_orders(self, start: datetime) -> Sequence[Order]:
+        """Return every finished order of any symbol created from `start`, in the last 48 h, until now, all pages."""
+        params = {"start-time": _ms(start), "direct": "next", "size": str(HISTORY_PAGE)}
         seen: dict[str, Order] = {}
         for _ in range(PAGES_MAX):
             payload = self._private("order-history", "/v1/order/history", params)
