@@ -73,6 +73,7 @@ OWN_ADVICE = {
     "withdraw-right": "make a new key at HTX without the withdraw right, and delete this one",
     "no-trade-right": "give the key the trade right at HTX, or leave --live out",
     "account-not-named": "",
+    "account-not-working": "HTX locked this account: ask there why; nothing is traded meanwhile",
     "no-spot-account": "open the spot account at HTX, or use the key of the user who has one",
 }
 ADVICE = {

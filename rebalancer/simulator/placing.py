@@ -43,6 +43,8 @@ def check_placement(
         return body
     if str(body["account-id"]) != str(user.spot_id):
         return error_v1("account-account-id-inexistent", "account-id is invalid")
+    if user.locked:
+        return error_v1("operation-forbidden-for-lock-account-state", "the account is locked")
     spec = market.specs().get(str(body["symbol"]))
     if spec is None:
         return error_v1("base-symbol-error", "The symbol is invalid")

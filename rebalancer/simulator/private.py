@@ -71,7 +71,7 @@ def balance(call: PrivateCall) -> Response:
             figure = "0" if wallet is None else text(wallet.trade if kind == "trade" else wallet.frozen)
             rows.append({"currency": name, "type": kind, "balance": figure, "debt": "invalid",
                          "available": "invalid", "seq-num": "7"})  # fmt: skip
-    return ok_v1({"id": call.user.spot_id, "type": "spot", "state": "working", "list": rows})
+    return ok_v1({"id": call.user.spot_id, "type": "spot", "state": call.user.spot_state, "list": rows})
 
 
 def uid(call: PrivateCall) -> Response:

@@ -112,6 +112,7 @@ class User:
     days_valid: int = -1
     expires_ms: int | None = None
     sub_user: bool = False
+    locked: bool = False  # the spot account, by the exchange
     wallets: dict[str, Wallet] = field(default_factory=dict)
     unlisted: list[str] = field(default_factory=list)  # currencies that the balance leaves out, held or not
 
@@ -123,9 +124,19 @@ class User:
         """Return the rows of `/v1/account/accounts`."""
         kinds = (("point", self.spot_id + 1), ("spot", self.spot_id), ("margin", self.spot_id + 2))
         return [
-            {"id": number, "type": kind, "subtype": "btcusdt" if kind == "margin" else "", "state": "working"}
+            {
+                "id": number,
+                "type": kind,
+                "subtype": "btcusdt" if kind == "margin" else "",
+                "state": self.spot_state if kind == "spot" else "working",
+            }
             for kind, number in kinds
         ]
+
+    @property
+    def spot_state(self) -> str:
+        """Return the state of the spot account in HTX's words."""
+        return "lock" if self.locked else "working"
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ READS: dict[str, dict[str, Kind]] = {
     "kline": _kinds(whole="id", number="open high low close", text="status", branch="data", optional="ch"),
     "fee-rate": _kinds(whole="code", number="takerFeeRate actualTakerRate", text="symbol", branch="data"),
     "accounts": _kinds(whole="id", text="status type state", branch="data"),
-    "balance": _kinds(whole="id", number="balance", text="status type currency", branch="data list"),
+    "balance": _kinds(whole="id", number="balance", text="status type state currency", branch="data list"),
     "uid": _kinds(whole="code data"),
     "api-key": _kinds(whole="code validDays", text="accessKey permission", branch="data", optional="ipAddresses"),
     "place": _kinds(whole="data", text="status"),

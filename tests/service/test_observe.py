@@ -14,6 +14,8 @@ from rebalancer.service.cycle import CycleStatus
 from rebalancer.service.observe import Observation, choose_account, observe
 from tests.core.builders import targets
 from tests.service.house import ACCOUNT, DRIFTED, LIVE_LIMITS, WEIGHTS, House
+from tests.service.truth import must_be_settled
+from tests.service.wire import nothing
 
 READS = ("market-symbols", "tickers", "balance", "fee-rate", "market-status", "depth")
 SPOT = Account("7", "spot", working=True)
@@ -87,6 +89,29 @@ def test_unlisted_target_does_not_hide_what_is_known_of_the_others(tmp_path: Pat
     house = House(tmp_path, targets=targets({"BTC": 50, "NOSUCH": 30, "USDT": 20}))
     snapshot = look(house).snapshot
     assert set(snapshot.rules) == set(snapshot.fees) == set(snapshot.books) == {"BTC"}
+
+
+@pytest.mark.parametrize("posts", [0, 1])
+def test_an_account_that_is_locked_is_looked_at_before_each_plan_and_each_order(posts: int, tmp_path: Path) -> None:
+    house = House(tmp_path)
+    if posts:
+        house.wire.after_post(lambda: setattr(house.user, "locked", True))
+        assert "account 10101010 is locked by the exchange" in house.cycle().text
+    else:
+        house.user.locked = True
+        with pytest.raises(AuthFailed, match="account 10101010 is locked by the exchange"):
+            house.cycle()
+    assert len(house.wire.posts) == posts
+    house.wire.after = nothing
+    house.user.locked = False
+    must_be_settled(house)
+
+
+def test_an_account_that_is_locked_as_its_order_leaves_halts(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.wire.before_post(lambda: setattr(house.user, "locked", True))
+    assert "operation-forbidden-for-lock-account-state" in house.cycle().halted
+    assert house.states() == ["rejected", "abandoned", "abandoned"]
 
 
 def test_account_is_the_pinned_one_or_the_first_that_works() -> None:

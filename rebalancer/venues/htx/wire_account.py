@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.core.model import Account, Balance, KeyInfo
-from rebalancer.errors import MalformedReply
+from rebalancer.errors import AuthCause, AuthFailed, MalformedReply
 from rebalancer.venues.htx.codes_map import CodeMap
 from rebalancer.venues.htx.decode import Fields
 
@@ -22,13 +22,15 @@ def parse_balances(account_id: str, payload: dict[str, Any], codes: CodeMap) -> 
 
     A currency has a `trade` and a `frozen` row, not necessarily adjacent; other types (loan, interest, lock …) are
     neither spendable nor ours. A currency with only one of the two, or with a row twice, makes the answer malformed:
-    absent is never zero.
+    absent is never zero. A locked account is AuthFailed: what it holds cannot be traded.
     """
     data = Fields("balance", payload).below("data")
     if str(data.whole("id")) != account_id:
         raise MalformedReply(f"balance: asked for account {account_id}, answered for another")
     if data.word("type") != "spot":
         raise MalformedReply("balance: not a spot account")
+    if data.word("state") != "working":
+        raise AuthFailed(AuthCause.ACCOUNT, "account-not-working", f"account {account_id} is locked by the exchange")
     free: dict[str, Decimal] = {}
     locked: dict[str, Decimal] = {}
     for raw in data.rows("list"):

@@ -72,7 +72,8 @@ KEY = {"accessKey": "k", "permission": "readOnly, trade", "ipAddresses": "203.0.
 
 
 def balance(*rows: tuple[str, str, str], kind: str = "spot") -> dict[str, Any]:
-    return {"data": {"id": 7, "type": kind, "list": [{"currency": c, "type": t, "balance": b} for c, t, b in rows]}}
+    listed = [{"currency": c, "type": t, "balance": b} for c, t, b in rows]
+    return {"data": {"id": 7, "type": kind, "state": "working", "list": listed}}
 
 
 BALANCE = balance(("abc", "loan", "junk"), ("abc", "trade", "1"), ("abc", "lock", "junk"), ("abc", "frozen", "2"))
@@ -316,7 +317,9 @@ REFUSED: list[tuple[Read, str]] = [
     (lambda: parse_balances("7", {}, CODES), "balance: field `data` is absent"),
     (lambda: parse_balances("8", BALANCE, CODES), "balance: asked for account 8, answered for another"),
     (lambda: parse_balances("7", balance(kind="margin"), CODES), "balance: not a spot account"),
-    (lambda: parse_balances("7", {"data": {"id": 7, "type": "spot", "list": [{}]}}, CODES),
+    (lambda: parse_balances("7", {"data": {"id": 7, "type": "spot", "list": []}}, CODES),
+     "balance.data: field `state` is absent"),
+    (lambda: parse_balances("7", {"data": {"id": 7, "type": "spot", "state": "working", "list": [{}]}}, CODES),
      "balance.list: field `type` is absent"),
     (lambda: parse_balances("7", balance(("a", "trade", "1"), ("a", "trade", "1")), CODES),
      "balance: a has two rows of one type"),
