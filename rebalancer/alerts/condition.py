@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 REMIND_AFTER = timedelta(hours=24)
+KEY_WARN_DAYS = (21, 7, 1)
 START_AGAIN_AFTER = timedelta(hours=1)  # a service that is restarted over and over says so once
 
 
@@ -53,6 +54,7 @@ class Memory:
     in_a_row: int = 0  # looks in this condition
     started_at: datetime | None = None  # of the last start that was told
     digest_week: str = ""  # Monday of the last week whose digest was handed over, or that needs none
+    key_told_days: int = 0  # the last of KEY_WARN_DAYS that was told; 0: the key lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,16 @@ def at_cycle(memory: Memory, seen: Seen, now: datetime) -> tuple[Memory, list[Me
         f"{memory.condition}" if memory.told_at is None else f"still {memory.condition} since {memory.since:%Y-%m-%d}"
     )
     return replace(memory, told_at=now), [*told, Message(title, memory.text)]
+
+
+def at_key(memory: Memory, days_valid: int | None, text: str) -> tuple[Memory, list[Message]]:
+    """Return what to say about how long the key still lasts: once at each of the days to warn at."""
+    reached = [days for days in KEY_WARN_DAYS if days_valid is not None and days_valid <= days]
+    if not reached:
+        return replace(memory, key_told_days=0), []
+    if memory.key_told_days and min(reached) >= memory.key_told_days:
+        return memory, []
+    return replace(memory, key_told_days=min(reached)), [Message("the key expires", text)]
 
 
 def digest_due(memory: Memory, now: datetime) -> str:

@@ -8,7 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from rebalancer.alerts.condition import FAILING, Condition, Memory, Message, Seen, at_cycle, at_start, digest_due
+from rebalancer.alerts.condition import (
+    FAILING,
+    Condition,
+    Memory,
+    Message,
+    Seen,
+    at_cycle,
+    at_key,
+    at_start,
+    digest_due,
+)
 from rebalancer.alerts.memory import keep_memory, load_memory
 from rebalancer.core.money import ZERO
 from rebalancer.core.orders import IntentState
@@ -70,6 +80,10 @@ class Herald:
     def targets_changed(self, text: str) -> None:
         """Tell of other targets that a cycle has taken over."""
         self._carrier.tell(Message("targets changed", redact(text)))
+
+    def key_lasts(self, days_valid: int | None, text: str) -> None:
+        """Tell of a key that will soon end: at three weeks, a week, and a day before."""
+        self._take(*at_key(self._memory, days_valid, text))
 
     @contextmanager
     def watching(self, bad_targets: Callable[[], str] = str) -> Iterator[list[CycleResult]]:

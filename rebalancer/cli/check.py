@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from rebalancer.journal.store import Journal
     from rebalancer.settings import Settings
 
-EXPIRY_WARN_DAYS = 21
-
 
 class Grade(StrEnum):
     """How a check ended."""
@@ -201,6 +199,8 @@ def _account(settings: Settings, connection: Connection) -> Iterator[Finding]:
 
 
 def _key(connection: Connection, *, live: bool) -> Iterator[Finding]:
+    from rebalancer.cli.key_watch import ends_soon  # noqa: PLC0415
+
     if connection.embedded is not None:
         return  # its key is its own and opens nothing
     info = connection.venue.fetch_key_info()
@@ -217,8 +217,8 @@ def _key(connection: Connection, *, live: bool) -> Iterator[Finding]:
         yield Finding(Grade.OK, "key", "may read and trade, not withdraw")
     if not info.ip_addresses:
         yield Finding(Grade.WARN, "key", "is bound to no IP address: bind it at HTX; unbound keys expire")
-    if info.days_valid is not None and info.days_valid <= EXPIRY_WARN_DAYS:
-        yield Finding(Grade.WARN, "key", f"expires in {info.days_valid} days: make a new one in time")
+    if text := ends_soon(info):
+        yield Finding(Grade.WARN, "key", text)
 
 
 def _symbols(connection: Connection, targets: Targets) -> Iterator[Finding]:

@@ -81,7 +81,7 @@ def open_house(
         connection.venue.fetch_server_time()
         account_id = account_of(settings, connection, live=live)
         if live:
-            require_no_withdraw(connection)
+            _require_rights(connection, say)
         journal = open_journal(settings.paths.journal(kind), clock, connection, account_id, targets.quote)
         stack.callback(journal.close)
         shell = make_shell(
@@ -97,18 +97,15 @@ def open_house(
         yield House(shell, connection, settings.paths, Answering(journal, settings.paths.state))
 
 
-def require_no_withdraw(connection: Connection) -> None:
-    """Raise AuthFailed for a key that can withdraw, or that cannot trade; an unverifiable key is let through."""
-    from rebalancer.errors import AuthCause, AuthFailed  # noqa: PLC0415
+def _require_rights(connection: Connection, say: Callable[[Progress], None]) -> None:
+    """Raise AuthFailed for a key that is too strong or too weak to trade with; say when it will soon end."""
+    from rebalancer.cli.key_watch import ends_soon, require_rights  # noqa: PLC0415
+    from rebalancer.service.shell import Progress, Step  # noqa: PLC0415
 
     info = connection.venue.fetch_key_info()
-    if info is None:
-        return
-    if info.can_withdraw:
-        text = "this key can withdraw: it is refused; make one with read and trade only"
-        raise AuthFailed(AuthCause.PERMISSION, "withdraw-right", text)
-    if not info.can_trade:
-        raise AuthFailed(AuthCause.PERMISSION, "no-trade-right", "this key cannot trade; give it the trade right")
+    require_rights(info)
+    if text := ends_soon(info):
+        say(Progress(Step.WARNING, text))
 
 
 def log_cycle(result: CycleResult) -> None:

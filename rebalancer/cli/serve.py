@@ -97,6 +97,7 @@ def command(*, live: bool, seed: int | None) -> None:
 def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
     from rebalancer.cli.alerting import open_herald, open_metrics  # noqa: PLC0415
     from rebalancer.cli.house import open_house  # noqa: PLC0415
+    from rebalancer.cli.key_watch import KeyWatch  # noqa: PLC0415
     from rebalancer.cli.obey import obey  # noqa: PLC0415
     from rebalancer.scheduler import Service, SlotScheduler  # noqa: PLC0415
     from rebalancer.sdnotify import Notifier  # noqa: PLC0415
@@ -133,10 +134,11 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
         houses.append(house)
         if metrics is not None:
             metrics.started(mode=mode, venue=house.connection.kind, version=__version__)
+        key = KeyWatch(house.connection, clock, live=live, tell=herald.key_lasts)
         service = Service(
             schedule_id=SCHEDULE_ID,
             book=house.shell.journal,
-            run_slot=lambda slot: _run_slot(house, force, slot, herald),
+            run_slot=lambda slot: _run_slot(house, force, slot, herald, key.look),
             resolve=lambda: resolve_open(house),
             schedule=lambda: _schedule(force),
             clock=clock,
@@ -201,8 +203,11 @@ def _schedule(force: TargetsInForce) -> Schedule:
     return force.refresh().schedule
 
 
-def _run_slot(house: House, force: TargetsInForce, slot: datetime, herald: Herald) -> None:
+def _run_slot(
+    house: House, force: TargetsInForce, slot: datetime, herald: Herald, look_at_key: Callable[[], None]
+) -> None:
     with herald.watching(lambda: force.problem) as left:
+        look_at_key()
         left.append(_cycle(house, force, slot, herald))
 
 

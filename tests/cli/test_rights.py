@@ -65,7 +65,16 @@ def test_check_warns_of_a_key_without_an_address_and_near_its_end(
         assert run(["check", "--json"]) == Exit.DONE
         warned = findings(capsys)["warn"]
     assert any("no IP address" in text for text in warned)
-    assert any("expires in 20 days" in text for text in warned)
+    assert any("expires in 20 day(s)" in text for text in warned)
+
+
+def test_a_live_run_says_that_its_key_will_soon_end(
+    home: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with exchange_with(days_valid=6) as (url, _):
+        home(url)
+        assert run(["run", "--live"]) in (Exit.DONE, Exit.WORK_LEFT)
+        assert "the key expires in 6 day(s)" in capsys.readouterr().err
 
 
 def test_a_bound_key_with_time_left_is_warned_of_nothing(

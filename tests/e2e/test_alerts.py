@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 from tests.alerts.listening import listening
+from tests.cli.exchanges import exchange_with
 from tests.e2e.processes import Home, rebalancer
 from tests.e2e.test_serve import RATE, exchange_options, serving
 from tests.simulator.loopback import running_exchange
@@ -35,3 +36,14 @@ def test_a_living_service_tells_its_start_its_trades_and_a_pause(tmp_path: Path)
     assert titles[:2] == ["rebalancer: a test", "rebalancer: started, live on loopback"]
     assert "holiday" in json.dumps(heard.notices) and {"start", ""} <= set(heard.pings)
     assert "token-of-the" not in log + checked.stdout + checked.stderr
+
+
+def test_a_living_service_tells_that_its_key_will_soon_end(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with listening() as heard, exchange_with(days_valid=6, rate=RATE) as (url, _):
+        (home.folder / "credentials" / "rebalancer_notify_urls").write_text(heard.board + "\n")
+        with serving(home, url, "--live", live=True) as process:
+            heard.wait_for(lambda: any("expires in 6 day(s)" in each["body"] for each in heard.notices))
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=40)
+    assert [each["title"] for each in heard.notices].count("rebalancer: the key expires") == 1
