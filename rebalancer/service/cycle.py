@@ -26,6 +26,7 @@ from rebalancer.errors import GuardTripped, RebalancerError, VenueError
 from rebalancer.journal import records
 from rebalancer.journal.fold import IntentRecord
 from rebalancer.journal.store import Journal
+from rebalancer.service.ages import this_instant
 from rebalancer.service.execute import execute
 from rebalancer.service.flows import settle_flows, unexplained
 from rebalancer.service.gate import require_no_stop, require_open_market, require_sane_clock
@@ -156,7 +157,7 @@ def _run(shell: Shell, targets: Targets, run: str, settle_s: float, *, forced: b
         require_no_stop(shell)
     shell.journal.append(records.config(run, digest=targets.digest, weights=targets.weights))
     decided = decide(shell, targets, forced=forced, run_id=run)
-    decided_at_s = shell.clock.monotonic_s()
+    decided_at = this_instant(shell.clock)
     plan = decided.plan
     shell.say(Progress(Step.PLANNED, f"{len(plan.legs)} leg(s), {len(plan.denials)} denial(s)"))
     document = inputs_document(Inputs(decided.snapshot, decided.usage, targets, forced))
@@ -173,7 +174,7 @@ def _run(shell: Shell, targets: Targets, run: str, settle_s: float, *, forced: b
     if not shell.live or not plan.legs:
         shell.journal.append(plan_row)
         return _result(shell, run, _status_of_plan(plan, live=shell.live), plan)
-    text = execute(shell, plan, targets, decided.snapshot, run, plan_row, decided_at_s)
+    text = execute(shell, plan, targets, decided.snapshot, run, plan_row, decided_at)
     if _open_orders(shell) and settle_s > 0:
         resolve(shell, settle_s)
     return _result(shell, run, _status_after(shell, run, plan, text), plan, text)

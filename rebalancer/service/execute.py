@@ -24,6 +24,7 @@ from rebalancer.journal import records
 from rebalancer.journal.fold import IntentRecord
 from rebalancer.journal.records import Intent
 from rebalancer.journal.rows import Entry
+from rebalancer.service.ages import Instant, age_s, this_instant
 from rebalancer.service.conserve import BALANCE_LAG_S, Expected, PlanStopped, moved, require_explained
 from rebalancer.service.gate import SKEW_MAX_S
 from rebalancer.service.settle import settle
@@ -49,7 +50,7 @@ class Execution:
     targets: Targets
     snapshot: Snapshot
     run_id: str
-    decided_at_s: float  # monotonic
+    decided_at: Instant
     intents: dict[int, Intent]
     expected: Expected
     sent_quote: dict[Side, Decimal] = field(default_factory=dict)
@@ -84,7 +85,7 @@ def make_intents(plan: Plan, run_id: str, nonce: str) -> tuple[Intent, ...]:
 
 
 def execute(
-    shell: Shell, plan: Plan, targets: Targets, snapshot: Snapshot, run_id: str, plan_row: Entry, decided_at_s: float
+    shell: Shell, plan: Plan, targets: Targets, snapshot: Snapshot, run_id: str, plan_row: Entry, decided_at: Instant
 ) -> str:
     """Carry out a plan with legs; return why it ended early, or an empty text.
 
@@ -99,7 +100,7 @@ def execute(
         targets=targets,
         snapshot=snapshot,
         run_id=run_id,
-        decided_at_s=decided_at_s,
+        decided_at=decided_at,
         intents={intent.intent_seq: intent for intent in intents},
         expected=_expected(plan, snapshot),
     )
@@ -147,19 +148,19 @@ def _send_leg(run: Execution, leg: Leg) -> None:
     shell, intent = run.shell, run.intents[leg.intent_seq]
     if shell.stopped():
         raise PlanStopped("paused" if shell.pause.active() else "told to stop")
-    if shell.clock.monotonic_s() - run.decided_at_s > PLAN_AGE_MAX_S:
+    if age_s(shell.clock, run.decided_at) > PLAN_AGE_MAX_S:
         raise PlanStopped(f"the plan is older than {PLAN_AGE_MAX_S:.0f} s; the next slot plans afresh")
-    book, balances, looked_at_s = _fresh_look(run, leg)
+    book, balances, looked_at = _fresh_look(run, leg)
     fitted = _fitted(run, leg, book, balances)
     if isinstance(fitted, str):
         shell.journal.append(records.outcome(run.run_id, leg.intent_seq, Event.DENY, text=fitted))
         shell.say(Progress(Step.REFUSED, fitted, leg.symbol, leg.side))
         return
-    request = _write_down(run, fitted, intent, balances, looked_at_s)
+    request = _write_down(run, fitted, intent, balances, looked_at)
     for side in _sides(leg):
         run.sent_quote[side] = run.sent_quote.get(side, ZERO) + fitted.notional_quote
     run.paid_quote += fitted.notional_quote if fit.needs_cash(leg) else ZERO
-    _send_once(run, fitted, request)
+    _send_once(run, fitted, request, looked_at)
 
 
 def _sides(leg: Leg) -> tuple[Side, ...]:
@@ -167,22 +168,22 @@ def _sides(leg: Leg) -> tuple[Side, ...]:
     return (leg.side,) if leg.direct is None else (Side.SELL, Side.BUY)
 
 
-def _fresh_look(run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Balance], float]:
-    """Read the leg's book and the balances again, and return them with the monotonic second at which that began.
+def _fresh_look(run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Balance], Instant]:
+    """Read the leg's book and the balances again, and return them with the instant at which that began.
 
     Raises PlanStopped when they say that somebody else moved coins.
     """
     differing: tuple[str, ...] = ()
     for pause_s in BALANCE_LAG_S:
         run.shell.clock.sleep(pause_s)
-        looked_at_s = run.shell.clock.monotonic_s()
+        looked_at = this_instant(run.shell.clock)
         try:
             book, balances = _read(run.shell.venue, run, leg)
         except VenueError as exc:
             raise PlanStopped(f"{leg.symbol}: cannot be looked at before sending: {exc}") from exc
         differing = run.expected.differing((leg.asset, leg.quote), balances)
         if not differing:
-            return book, balances, looked_at_s
+            return book, balances, looked_at
     raise moved(run.shell, run.expected, differing, balances, run.run_id)
 
 
@@ -260,7 +261,7 @@ def _sold_quote(run: Execution) -> Decimal:
 
 
 def _write_down(
-    run: Execution, leg: Leg, intent: Intent, balances: Mapping[str, Balance], looked_at_s: float
+    run: Execution, leg: Leg, intent: Intent, balances: Mapping[str, Balance], looked_at: Instant
 ) -> PlaceRequest:
     """Open the way, take the signing time and make SENDING durable; nothing is sent before this returns."""
     shell = run.shell
@@ -272,7 +273,7 @@ def _write_down(
         raise PlanStopped(f"{Deny.CLOCK_SKEW}: the clocks are {skew_s:+.1f} s apart")
     if shell.stopped():
         raise PlanStopped("paused" if shell.pause.active() else "told to stop")
-    if shell.clock.monotonic_s() - looked_at_s > LOOK_AGE_MAX_S:
+    if age_s(shell.clock, looked_at) > LOOK_AGE_MAX_S:
         raise PlanStopped(f"{leg.symbol}: looking took over {LOOK_AGE_MAX_S:.0f} s; the next slot looks again")
     signed_at = shell.venue.server_now().replace(microsecond=0)
     request = PlaceRequest(run.plan.account_id, leg.symbol, leg.terms, intent.client_order_id, signed_at)
@@ -285,7 +286,7 @@ def _write_down(
     return request
 
 
-def _send_once(run: Execution, leg: Leg, request: PlaceRequest) -> None:
+def _send_once(run: Execution, leg: Leg, request: PlaceRequest, looked_at: Instant) -> None:
     """Make the one place call of the one intent, and record what is known after it."""
     shell = run.shell
     outcome = partial(records.outcome, run.run_id, leg.intent_seq)
@@ -293,6 +294,10 @@ def _send_once(run: Execution, leg: Leg, request: PlaceRequest) -> None:
     if shell.stopped():
         shell.journal.append(outcome(Event.NOT_SENT, text="paused before the first byte"))
         raise PlanStopped("paused" if shell.pause.active() else "told to stop")
+    if age_s(shell.clock, looked_at) > LOOK_AGE_MAX_S:
+        text = f"{leg.symbol}: the look at it is over {LOOK_AGE_MAX_S:.0f} s old by now"
+        shell.journal.append(outcome(Event.NOT_SENT, text=text))
+        raise PlanStopped(f"{text}; the next slot looks again")
     try:
         order_id = shell.venue.place(request)
     except Rejected as exc:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.service.shell import Progress, Step
 from tests.service.house import House
 from tests.service.truth import must_be_settled
 
@@ -16,3 +17,59 @@ def test_clock_that_is_set_between_two_cycles_costs_no_cycle(step_s: float, tmp_
     house.cycle()
     house.machine.step(step_s)
     must_be_settled(house, step_s)
+
+
+@pytest.mark.parametrize("leg", [1, 2])
+@pytest.mark.parametrize("after", ["/market/depth", "/balance", "/v1/common/timestamp", "SENDING"])
+@pytest.mark.parametrize("slept_s", [20, 200, 8 * 3600])
+def test_machine_that_sleeps_between_look_and_order_wakes_and_sends_nothing(
+    slept_s: float, after: str, leg: int, tmp_path: Path
+) -> None:
+    house = House(tmp_path)
+    slept = []
+
+    def sleep_once(at: str) -> None:
+        looked = not at.endswith("/balance") or house.wire.calls[-2].endswith(
+            "/market/depth"
+        )  # at the leg, not after the last one
+        here = at.endswith(after) and looked and "planned" in house.states()
+        if here and len(house.wire.posts) == leg - 1 and not slept:
+            slept.append(at)
+            house.machine.suspend(slept_s)
+
+    house.wire.after = lambda request: sleep_once(request.url.path)
+    house.on_progress = lambda progress: sleep_once(progress.step.name)
+    result = house.cycle()
+    assert slept and len(house.wire.posts) == leg - 1, result.text
+    assert result.status.value == "work_left"
+    assert house.states()[leg - 1 :] == ["abandoned"] * (len(house.states()) - leg + 1)
+    must_be_settled(house, (slept_s, after, leg))
+
+
+@pytest.mark.parametrize("leg", [2, 3])
+def test_machine_that_sleeps_between_two_orders_sends_no_more_of_an_old_plan(leg: int, tmp_path: Path) -> None:
+    house = House(tmp_path)
+
+    def sleep_once(progress: Progress) -> None:
+        if progress.step is Step.SETTLED and len(house.wire.posts) == leg - 1:
+            house.machine.suspend(3600)
+
+    house.on_progress = sleep_once
+    assert "older than 300 s" in house.cycle().text
+    assert len(house.wire.posts) == leg - 1
+    house.on_progress = lambda _progress: None
+    must_be_settled(house, leg)
+
+
+def test_disk_that_takes_long_to_write_an_order_down_lets_none_leave_that_is_old_by_then(tmp_path: Path) -> None:
+    house = House(tmp_path)
+
+    def stall(progress: Progress) -> None:
+        if progress.step is Step.SENDING and not house.wire.posts:
+            house.clock.advance(30)
+
+    house.on_progress = stall
+    assert "old by now" in house.cycle().text
+    assert not house.wire.posts
+    house.on_progress = lambda _progress: None
+    must_be_settled(house)

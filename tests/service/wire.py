@@ -68,16 +68,22 @@ class ClientClock:
     def __init__(self, true: FakeClock, wrong_s: float) -> None:
         self._true = true
         self._wrong = timedelta(seconds=wrong_s)
+        self._slept_s = 0.0
 
     def step(self, seconds: float) -> None:
         """Set the wall clock, as NTP or its owner does."""
         self._wrong += timedelta(seconds=seconds)
 
+    def suspend(self, seconds: float) -> None:
+        """Let the machine sleep: the time of the world goes on, and its count of seconds does not."""
+        self._slept_s += seconds
+        self._true.advance(seconds)
+
     def now(self) -> datetime:
         return self._true.now() + self._wrong
 
     def monotonic_s(self) -> float:
-        return self._true.monotonic_s()
+        return self._true.monotonic_s() - self._slept_s
 
     def sleep(self, seconds: float) -> None:
         self._true.sleep(seconds)
