@@ -43,7 +43,7 @@ TOOLS: Mapping[str, Tool] = {
     "stops": Tool(("tests.kills", "--term"), ("tests.kills", "--term", "--every", "40")),
     "hostile": Tool(("tests.hostile", "--count", "1000000"), ("tests.hostile", "--count", "4000")),
     "mutants": Tool(("tests.mutants",), None, "over ten minutes"),
-    "mutmut": Tool(("tests.mutmut_run",), None, "an hour or two"),
+    "mutmut": Tool(("tests.mutmut_run",), None, "over an hour"),
     "branches": Tool(("tests.reliability_report.branches",), None, "some ten minutes"),
     "power": Tool(("tests.power", "--cuts", "10000"), ("tests.power", "--cuts", "400")),
     "soak": Tool(("tests.soak", "--days", "30"), ("tests.soak", "--days", "15")),
