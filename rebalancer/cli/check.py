@@ -12,6 +12,7 @@ import click
 
 from rebalancer.cli.context import LIVE, Connection, connect, load_checked_targets, load_settings
 from rebalancer.cli.exits import Exit, advice_for, exit_of
+from rebalancer.cli.local_disk import require_local_disk
 from rebalancer.cli.progress import progress_bar
 from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.core.targets import Targets
@@ -110,6 +111,7 @@ def _targets(settings: Settings, found: list[Targets]) -> Iterator[Finding]:
 def _journal(settings: Settings, *, deep: bool) -> Iterator[Finding]:
     from rebalancer.journal.store import Journal  # noqa: PLC0415
 
+    require_local_disk(settings.paths.state)
     path = settings.paths.journal(settings.venue_kind)
     if not path.exists():
         yield Finding(Grade.OK, "journal", "none yet; the first run makes it")

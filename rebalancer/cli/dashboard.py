@@ -14,6 +14,7 @@ import click
 
 from rebalancer import __version__
 from rebalancer.cli.context import load_settings, make_state_dir
+from rebalancer.cli.local_disk import require_local_disk
 from rebalancer.cli.page_server import door_on, server_of
 from rebalancer.cli.terminal import heading
 from rebalancer.errors import ConfigError
@@ -49,6 +50,7 @@ def command(*, host: str, port: int, name: tuple[str, ...], tls_cert: Path | Non
     if not is_loopback(host) and tls_cert is None:
         raise ConfigError(f"--host {host} is beyond this machine, so it needs --tls-cert and --tls-key")
     make_state_dir(settings)
+    require_local_disk(settings.paths.state)
     access = Access(load_token(settings.paths.state), hosts_of(host, port, name), secure=tls_cert is not None)
     os.nice(NICENESS)
     with _pages(settings, access) as pages, door_on(host, port, "choose another --port") as door:

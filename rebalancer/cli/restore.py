@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rebalancer.cli.context import load_settings, make_state_dir
+from rebalancer.cli.local_disk import require_local_disk
 from rebalancer.cli.progress import progress_bar
 from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.errors import ConfigError, GuardTripped, JournalError
@@ -45,6 +46,7 @@ def command(*, file: Path, yes: bool, as_json: bool) -> None:
     path, head = settings.paths.journal(settings.venue_kind), head_of(file, clock, WATCH)
     _require_binding(settings, file, head)
     make_state_dir(settings)
+    require_local_disk(settings.paths.state)
     with hold_lock(settings.paths.lock):
         found = _standing(path, head, clock)
         if found != "same":

@@ -21,7 +21,7 @@ MAY_WAIT = {
     "confirmation of large changes": {"H13"},
     "page": {f"D{number}" for number in range(1, 12)},
     "alerts": {"O10", "H12", "H15", "S11"},
-    "operation": {"C14", "C16", "O8", "S8"},
+    "operation": {"C14", "S8"},
     "support bundle (operation)": {"S4"},
     "out of scope": {"C15"},
 }
