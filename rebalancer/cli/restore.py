@@ -70,10 +70,15 @@ def _require_binding(settings: Settings, file: Path, head: Head) -> None:
 
 
 def _standing(path: Path, copy: Head, clock: SystemClock) -> str:
-    """Return what stands at the journal's place: none, same, behind or damaged; GuardTripped for what would be lost."""
+    """Return what stands at the journal's place: none, same, behind or damaged.
+
+    GuardTripped for what would be lost, ConfigError where a log would be mixed into what is put there.
+    """
     from rebalancer.journal.copies import Relation, head_of, relation_of  # noqa: PLC0415
+    from rebalancer.journal.schema import require_no_orphaned_log  # noqa: PLC0415
 
     if not path.exists():
+        require_no_orphaned_log(path)
         return "none"
     if path.samefile(copy.path):
         raise ConfigError(f"{copy.path} is the journal itself")

@@ -7,10 +7,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from rebalancer.errors import JournalError
+from rebalancer.errors import ConfigError, JournalError
 
 SCHEMA_VERSION = 1
 BUSY_MS = 5000
+LOGS = ("-wal", "-journal")  # of SQLite, beside a database: what they hold is written into it when it is opened
 HEADER_BYTES = 100  # of an SQLite file; one that is shorter passes for a new database
 _SCHEMA = """
 CREATE TABLE journal (
@@ -46,6 +47,17 @@ def require_not_emptied(path: Path) -> None:
         raise JournalError(
             f"{path}: row 1 is missing, the file is empty; restore a backup, or delete the file to begin a new one"
         )
+
+
+def require_no_orphaned_log(path: Path) -> None:
+    """Raise ConfigError where a journal left only its log: SQLite would replay that into whatever comes there."""
+    for ending in LOGS:
+        log = path.with_name(f"{path.name}{ending}")
+        if log.is_file() and log.stat().st_size:
+            raise ConfigError(
+                f"{log}: the journal that this log is a part of is not here any more, and its rows would be mixed into "
+                "another one; move it to where that journal is now, or delete it if that is lost for good"
+            )
 
 
 def make_new(path: Path) -> None:

@@ -72,12 +72,13 @@ class Journal:
         The fence carries a number drawn by chance, so that two lives of one journal, one from a backup or on a
         cloned machine among them, never mint the same client order id.
 
-        Raises JournalError when the file cannot be opened, written or trusted.
+        Raises JournalError when the file cannot be opened, written or trusted; ConfigError where only its log is left.
         """
         schema.require_not_emptied(Path(path))
         with ExitStack() as on_failure:
             try:
                 if connect is schema.connect and str(path) != ":memory:" and not Path(path).exists():
+                    schema.require_no_orphaned_log(Path(path))
                     schema.make_new(Path(path))
                 database = connect(str(path))
                 on_failure.callback(database.close)

@@ -124,6 +124,23 @@ def test_an_older_journal_is_replaced_and_the_same_one_left_alone(saved: Owner) 
     assert rows_of(journal_of(saved)) == newer + 2, "the fence of the new life and its halt"
 
 
+def test_a_backup_is_not_put_beside_a_log_that_would_bring_the_lost_rows_back_and_take_the_halt_away(
+    saved: Owner,
+) -> None:
+    path = journal_of(saved)
+    with Journal.open(path, SystemClock()):
+        log = path.with_name("journal.db-wal").read_bytes()
+    lose(saved)
+    path.with_name("journal.db-wal").write_bytes(log)
+    said = saved.say("restore", "saved.db", "--yes")
+    assert said.code == Exit.CONFIG and "or delete it if that is lost for good" in " ".join(said.err.split())
+    assert not path.exists()
+    assert saved.say("run", **EMBEDDED).code == Exit.CONFIG, "a new one is not begun beside it either"
+    path.with_name("journal.db-wal").unlink()
+    assert saved.say("restore", "saved.db", "--yes").code == Exit.DONE
+    assert len(json.loads(saved.say("status", "--json").out)["halts"]) == 1
+
+
 def test_a_damaged_journal_is_kept_beside_the_restored_one(saved: Owner) -> None:
     content = bytearray(journal_of(saved).read_bytes())
     content[9000:12000] = os.urandom(3000)

@@ -226,3 +226,22 @@ def test_a_first_start_that_dies_half_way_leaves_nothing_that_the_next_would_ref
     with Journal.open(tmp_path / "journal.db", FakeClock()) as journal:
         assert journal.last_seq == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.db"]
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-journal"])
+def test_a_log_whose_journal_was_moved_away_is_not_mixed_into_a_new_one(tmp_path: Path, ending: str) -> None:
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    with new_journal(tmp_path / "journal.db") as journal:
+        journal.append(records.halt("foreign_order", "look"))
+        for each in tmp_path.glob("journal.db*"):
+            shutil.copy(each, moved / each.name)  # as a crash leaves it
+    (moved / "journal.db").unlink()
+    (moved / "journal.db-wal").rename(moved / f"journal.db{ending}")
+    before = (moved / f"journal.db{ending}").read_bytes()
+    with pytest.raises(ConfigError, match=f"journal.db{ending}: the journal .* is not here any more"):
+        Journal.open(moved / "journal.db", FakeClock())
+    assert not (moved / "journal.db").exists() and (moved / f"journal.db{ending}").read_bytes() == before
+    (moved / f"journal.db{ending}").write_bytes(b"")
+    with Journal.open(moved / "journal.db", FakeClock()) as journal:
+        assert journal.last_seq == 1, "an empty one holds nothing to be mixed in"
