@@ -7,6 +7,7 @@ a test did to its process.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import multiprocessing
 import os
@@ -30,6 +31,7 @@ import psutil
 LOOK_S = 0.5
 MEMORY_MORE_BYTES = 2 << 30  # beyond what the process has when it is forked
 FAULT_OF_OURS = 70
+PR_SET_PDEATHSIG = 1
 FORK = multiprocessing.get_context("fork")
 
 
@@ -146,6 +148,7 @@ def _start(task: Task, folder: Path) -> _Child:
 
 def _live(work: Callable[[], object], folder: Path) -> None:
     os.setsid()
+    die_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _limit_memory()
     output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -160,6 +163,12 @@ def _live(work: Callable[[], object], folder: Path) -> None:
         sys.stderr.flush()
         os._exit(FAULT_OF_OURS)
     os._exit(0)  # not past threads that a test left behind
+
+
+def die_with_parent() -> None:
+    """Let this process be killed when the one that started it ends, however that does; only Linux can do so."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def _limit_memory() -> None:

@@ -45,6 +45,7 @@ def prepare(place: Place, files: Sequence[str], *, keep: bool) -> tuple[list[Mut
         shutil.rmtree(place.folder, ignore_errors=True)
     copy = make_copy(place.root, place.folder / "mutants")
     state = state_of(copy)
+    print(f"{place.name}: making the mutants of {len(files)} files", file=sys.stderr, flush=True)
     return [mutant for file in files for mutant in make_mutants(copy, file)], state
 
 
@@ -85,9 +86,10 @@ def _run_session(place: Place, mutants: Sequence[Mutant], state: str, listed: Co
     written.write_text(json.dumps(order), encoding="utf-8")
     copy = place.folder / "mutants"
     command = [sys.executable, "-m", "tests.mutmut_run.session", str(written)]
-    done = subprocess.run(command, cwd=copy, env=environment(copy), stdout=sys.stderr, check=False)
+    rest = f"what is judged is in {place.results}, and the same command with --keep goes on from there"
+    try:
+        done = subprocess.run(command, cwd=copy, env=environment(copy), stdout=sys.stderr, check=False)
+    except KeyboardInterrupt:
+        sys.exit(f"{place.name} was broken off; {rest}")
     if done.returncode:
-        sys.exit(
-            f"{place.name} was not judged to the end (exit code {done.returncode}); the reason stands above. "
-            f"What is judged is in {place.results}: the same command with --keep goes on from there"
-        )
+        sys.exit(f"{place.name} was not judged to the end (exit code {done.returncode}, reason above); {rest}")

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.mutmut_run.children import Ending, How, Task, run_all
+from tests.mutmut_run.children import Ending, How, Task, die_with_parent, run_all
 from tests.mutmut_run.progress import Progress
 from tests.mutmut_run.switch import Switch, function_of
 from tests.mutmut_run.trials import Known, Trials, other_threads
@@ -187,6 +187,7 @@ def _stop(reason: str) -> None:
 
 def main() -> None:
     """Judge what an order names; exit code 0 once every mutant has its line."""
+    die_with_parent()
     order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     start = time.perf_counter()
     code = pytest.main([*ARGUMENTS, *order["arguments"], *order["tests"]], plugins=[Judge(order)])
