@@ -12,7 +12,7 @@ import click
 
 from rebalancer.cli.context import LIVE, Connection, connect, load_checked_targets, load_settings
 from rebalancer.cli.exits import Exit, advice_for, exit_of
-from rebalancer.cli.local_disk import require_local_disk
+from rebalancer.cli.local_disk import free_bytes, require_local_disk
 from rebalancer.cli.progress import progress_bar
 from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.core.targets import Targets
@@ -111,7 +111,7 @@ def _targets(settings: Settings, found: list[Targets]) -> Iterator[Finding]:
 def _journal(settings: Settings, *, deep: bool) -> Iterator[Finding]:
     from rebalancer.journal.store import Journal  # noqa: PLC0415
 
-    require_local_disk(settings.paths.state)
+    yield from _disk(settings)
     path = settings.paths.journal(settings.venue_kind)
     if not path.exists():
         yield Finding(Grade.OK, "journal", "none yet; the first run makes it")
@@ -126,6 +126,17 @@ def _journal(settings: Settings, *, deep: bool) -> Iterator[Finding]:
         for record in journal.state.unresolved:
             text = f"{record.side} {record.symbol} is {record.state}"
             yield Finding(Grade.FAIL, "journal", text, Exit.OUTCOME_UNKNOWN)
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    from rebalancer.service.gate import FREE_BYTES_MIN  # noqa: PLC0415
+
+    state = settings.paths.state
+    require_local_disk(state)
+    free = free_bytes(next(folder for folder in (state, *state.absolute().parents) if folder.exists()))
+    if free is not None and free < FREE_BYTES_MIN:
+        text = f"{state}: {free / 1e6:.0f} MB left, live runs need {FREE_BYTES_MIN / 1e6:.0f}: make room"
+        yield Finding(Grade.FAIL, "disk", text, Exit.REFUSED)
 
 
 def _alerts(settings: Settings, *, send: bool) -> Iterator[Finding]:

@@ -192,6 +192,7 @@ def make_shell(
     say: Callable[[Progress], None] = lambda _progress: None,
 ) -> Shell:
     """Return the parts of a cycle."""
+    from rebalancer.cli.local_disk import free_bytes  # noqa: PLC0415
     from rebalancer.service.pause import PauseSwitch  # noqa: PLC0415
     from rebalancer.service.shell import Shell  # noqa: PLC0415
 
@@ -206,4 +207,5 @@ def make_shell(
         pause=PauseSwitch(settings.paths.pause),
         stop_requested=stop_requested,
         say=say,
+        free_bytes=lambda: free_bytes(settings.paths.state),
     )

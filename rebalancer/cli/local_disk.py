@@ -1,8 +1,9 @@
-"""Whether a folder is on a disk of this machine: the journal's locks and its log mean nothing over a network."""
+"""The disk that a folder is on: of this machine, for the journal's locks mean nothing over a network; with room."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from rebalancer.errors import ConfigError
@@ -24,6 +25,14 @@ def require_local_disk(folder: Path) -> None:
             f"{folder}: is on a network file system ({kind}), where the journal is not safe; "
             "set REBALANCER_STATE_DIR to a folder on a disk of this machine"
         )
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Return how much its user may still write to a folder, or None where the machine does not say."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
 
 
 def file_system_of(folder: Path) -> str:

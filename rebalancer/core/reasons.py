@@ -85,6 +85,7 @@ class Deny(StrEnum):
     PAUSED = "paused"
     HALTED = "halted"
     UNRESOLVED_INTENT = "unresolved_intent"
+    DISK_LOW = "disk_low"  # too little room to be sure that what became of an order can be written down
     STALE_PLAN = "stale_plan"
     BALANCE_MOVED = "balance_moved"  # between plan and leg, more than our own fills explain
     FILL_OFF_DECISION = "fill_off_decision"  # what was paid is not what the plan was made of

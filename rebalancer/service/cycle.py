@@ -29,7 +29,7 @@ from rebalancer.journal.store import Journal
 from rebalancer.service.ages import this_instant
 from rebalancer.service.execute import execute
 from rebalancer.service.flows import settle_flows, unexplained
-from rebalancer.service.gate import require_no_stop, require_open_market, require_sane_clock
+from rebalancer.service.gate import require_no_stop, require_open_market, require_room, require_sane_clock
 from rebalancer.service.observe import Observation, observe
 from rebalancer.service.reconcile import resolve
 from rebalancer.service.shell import Progress, Shell, Step
@@ -155,6 +155,7 @@ def _run(shell: Shell, targets: Targets, run: str, settle_s: float, *, forced: b
             return _unresolved(shell, run)
         look_for_strangers(shell)
         require_no_stop(shell)
+        require_room(shell)
     shell.journal.append(records.config(run, digest=targets.digest, weights=targets.weights))
     decided = decide(shell, targets, forced=forced, run_id=run)
     decided_at = this_instant(shell.clock)

@@ -9,6 +9,7 @@ from rebalancer.service.shell import Progress, Shell, Step
 
 SKEW_WARN_S = 2.0
 SKEW_MAX_S = 10.0
+FREE_BYTES_MIN = 500_000_000  # what others fill a disk with comes in larger pieces than our rows
 
 
 def require_no_stop(shell: Shell) -> None:
@@ -21,6 +22,17 @@ def require_no_stop(shell: Shell) -> None:
     for halt in shell.journal.state.halts.values():
         raise GuardTripped(
             Deny.HALTED, f"halted since {halt.since}: {halt.text}; look into it, then `rebalancer ack {halt.seq}`"
+        )
+
+
+def require_room(shell: Shell) -> None:
+    """Raise GuardTripped when the journal's disk is nearly full: an order's outcome might find no room any more."""
+    free = shell.free_bytes()
+    if free is not None and free < FREE_BYTES_MIN:
+        raise GuardTripped(
+            Deny.DISK_LOW,
+            f"the disk of the journal has {free / 1e6:.0f} MB left, {FREE_BYTES_MIN / 1e6:.0f} are needed: "
+            "nothing is sent; make room",
         )
 
 

@@ -55,6 +55,7 @@ class Shell:
     pause: PauseSwitch
     stop_requested: Callable[[], bool]
     say: Callable[[Progress], None]
+    free_bytes: Callable[[], int | None] = lambda: None  # of the journal's disk; None where nobody knows
 
     @property
     def live(self) -> bool:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rebalancer.cli import local_disk
+from rebalancer.cli import check, local_disk
 from rebalancer.cli.exits import Exit
-from rebalancer.cli.local_disk import file_system_of, require_local_disk
+from rebalancer.cli.local_disk import file_system_of, free_bytes, require_local_disk
 from rebalancer.errors import ConfigError
 from tests.cli.conftest import Owner
 
@@ -61,3 +61,23 @@ def test_a_machine_that_does_not_say_is_believed(tmp_path: Path, monkeypatch: py
     require_local_disk(tmp_path)
     monkeypatch.undo()
     assert file_system_of(tmp_path), "but this one does"
+
+
+def test_a_live_run_asks_the_disk_that_its_journal_is_on(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+
+    def nearly_full(folder: Path) -> int:
+        asked.append(folder)
+        return 499_000_000
+
+    monkeypatch.setattr(local_disk, "free_bytes", nearly_full)
+    monkeypatch.setattr(check, "free_bytes", nearly_full)
+    live = {"REBALANCER_VENUE": "embedded", "REBALANCER_MODE": "live"}
+    said = owner.say("run", "--live", **live)
+    assert said.code == Exit.REFUSED and "has 499 MB left, 500 are needed" in " ".join(said.err.split())
+    checked = owner.say("check", **live)
+    assert checked.code == Exit.REFUSED and "499 MB left, live runs need 500" in " ".join(checked.out.split())
+    assert set(asked) == {owner.state}
+    assert owner.say("run", REBALANCER_VENUE="embedded").code == Exit.DONE
+    monkeypatch.undo()
+    assert free_bytes(owner.folder) and free_bytes(owner.folder / "none") is None

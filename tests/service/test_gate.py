@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,14 @@ from rebalancer.core.reasons import Deny
 from rebalancer.errors import GuardTripped, Unavailable
 from rebalancer.journal import records
 from rebalancer.journal.rows import Kind
-from rebalancer.service.gate import SKEW_MAX_S, SKEW_WARN_S, require_no_stop, require_open_market, require_sane_clock
+from rebalancer.service.gate import (
+    FREE_BYTES_MIN,
+    SKEW_MAX_S,
+    SKEW_WARN_S,
+    require_no_stop,
+    require_open_market,
+    require_sane_clock,
+)
 from rebalancer.service.shell import Step
 from tests.core.builders import snapshot
 from tests.service.house import House
@@ -80,6 +88,23 @@ def test_halt_of_some_symbols_stops_those_only() -> None:
     fine = MarketStatus(MarketState.NORMAL, "all")
     require_open_market(fine)
     assert not fine.is_halted("btcusdt")
+
+
+@pytest.mark.parametrize(("free", "sends"), [(None, True), (FREE_BYTES_MIN, True), (FREE_BYTES_MIN - 1, False)])
+def test_a_disk_that_is_nearly_full_stops_live_plans_by_name_and_no_dry_run(
+    free: int | None, sends: bool, tmp_path: Path
+) -> None:
+    house = House(tmp_path)
+    house.shell = replace(house.shell, free_bytes=lambda: free)
+    if sends:
+        assert house.cycle().orders
+        return
+    with pytest.raises(GuardTripped, match="the disk of the journal has 500 MB left") as caught:
+        house.cycle()
+    assert caught.value.code == Deny.DISK_LOW and not house.wire.posts
+    assert house.payloads(Kind.RUN_CLOSED)[-1]["status"] == "refused"
+    house.shell = replace(house.shell, mode="dry-run")
+    assert house.cycle().plan is not None
 
 
 def test_exchange_closed_on_its_own_word_takes_no_order(tmp_path: Path) -> None:
