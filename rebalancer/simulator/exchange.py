@@ -99,6 +99,8 @@ class Exchange:
             if fault == "delayed_request" and len(self.pending) < PENDING_MAX:
                 self.pending.append(delayed(request, now_ms))
             return early
+        if fault == "redelivered":
+            self._answer(request, now_ms, endpoint, "")
         answered = self._answer(request, now_ms, endpoint, fault)
         self._match(now_ms)
         return after_answer(fault, endpoint, answered, self.lagging)

@@ -82,6 +82,24 @@ def test_order_carried_out_twice_by_the_exchange_is_quarantined_and_halts(number
         house.cycle()
 
 
+@pytest.mark.parametrize("number", [1, 3])
+def test_order_refused_because_its_id_was_used_is_looked_for_and_found(number: int, tmp_path: Path) -> None:
+    """We use no id twice: it was this order that used it, and the refusal was of the same request once more."""
+    house = House(tmp_path, options=ExchangeOptions(duplicates="reject"))
+    house.wire.before_post(lambda: house.set_faults("redelivered@place=1x1"), number=number)
+    house.cycle()
+    assert len(house.outcomes(Event.LOSE_SIGHT)) == 1
+    assert house.states()[number - 1] == "filled"
+    must_be_settled(house)
+
+
+def test_order_delivered_twice_where_ids_may_be_used_twice_is_quarantined_and_halts(tmp_path: Path) -> None:
+    house = House(tmp_path, faults="redelivered@place=1x1")
+    assert house.cycle().status is CycleStatus.OUTCOME_UNKNOWN
+    assert house.states()[0] == "quarantined"
+    assert [halt["code"] for halt in house.payloads(Kind.HALT)] == ["duplicate_order"]
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_any_mix_of_faults_leaves_one_true_end_for_every_intent(seed: int, tmp_path: Path) -> None:
     house = House(tmp_path)

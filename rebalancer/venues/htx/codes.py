@@ -64,12 +64,14 @@ KINDS: dict[str, Kind] = {
 }
 
 # A definite refusal of a place call. `invalid-parameter`, `bad-request` and the settings' codes 1002, 1003 and 510
-# belong to other endpoints; from a place call they would be a surprise, and a surprise is unknown.
+# belong to other endpoints; from a place call they would be a surprise, and a surprise is unknown. So is
+# `invalid-client-order-id`: ours are well formed and never used twice, so what it says is that an order of this one
+# exists, as after a gateway that delivered our one request twice.
 PLACE_REFUSALS = frozenset(
     code
     for code, kind in KINDS.items()
     if kind in {Kind.FINAL, Kind.TEMPORARY, Kind.AUTH, Kind.RATE}
-    and code not in {"invalid-parameter", "bad-request", "510", "1002", "1003"}
+    and code not in {"invalid-parameter", "bad-request", "510", "1002", "1003", "invalid-client-order-id"}
 )
 
 # The auth codes are few and their causes many; only the words tell (HTX API reference, "Authentication").

@@ -59,7 +59,10 @@ def test_a_refused_place_call_says_whether_it_was_for_who_we_are(
     assert caught.value.cause is cause and "203.0.113.7" not in str(caught.value)
 
 
-@pytest.mark.parametrize("code", ["brand-new-code", "", "base-record-invalid", "invalid-parameter", "1003", "510"])
+@pytest.mark.parametrize(
+    "code",
+    ["brand-new-code", "", "base-record-invalid", "invalid-parameter", "1003", "510", "invalid-client-order-id"],
+)
 def test_unlisted_and_foreign_codes_leave_a_place_call_unknown(code: str) -> None:
     with pytest.raises(OutcomeUnknown):
         placed_order_id("place", v1_error(code))
