@@ -72,9 +72,10 @@ def leaves(asset: str) -> Reason:
     return Reason(Why.EXIT, f"{asset} is to be sold completely ([exit])")
 
 
-def probes(reason: Reason) -> Reason:
-    """Return why only the smallest order of a coin is sent: its fill tells whether its price is true."""
-    return Reason(reason.code, f"{reason.text}; the first look at its price, so the smallest order tries it")
+def probes(reason: Reason, *, has_row: bool) -> Reason:
+    """Return why only the smallest order of a coin is sent: what becomes of it tells whether we were told the truth."""
+    why = "the first look at its price" if has_row else "no balance of it is listed"
+    return Reason(reason.code, f"{reason.text}; {why}, so the smallest order tries it")
 
 
 def in_doubt(judged: Judged, asset: str, quote: str) -> Reason:

@@ -36,7 +36,7 @@ class Judged:
     balances: Mapping[str, Balance]
     trust: Mapping[str, CoinTrust] = field(default_factory=dict)
     denials: tuple[Denial, ...] = ()
-    unproven: frozenset[str] = frozenset()  # coins whose price was never seen to pass before
+    unproven: frozenset[str] = frozenset()  # coins whose price was never seen to pass before, or that have no row
 
     @property
     def doubtful(self) -> frozenset[str]:
@@ -71,7 +71,7 @@ def judge(snapshot: Snapshot, targets: Targets, usage: Usage) -> Judged:
     if snapshot.peg is not None:
         what = f"{targets.quote} against a second stable coin is off and"
         denials += beyond(Deny.QUOTE_DEPEGGED, targets.quote, what, abs(snapshot.peg - 1), PEG_OFF_MAX)
-    unproven = frozenset(asset for asset, coin in trust.items() if not coin.is_proven)
+    unproven = frozenset(asset for asset, coin in trust.items() if not coin.is_proven or coin.excused)
     return Judged(prices, rows.balances, trust, tuple(denials), unproven)
 
 

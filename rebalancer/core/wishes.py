@@ -132,7 +132,8 @@ def _why(targets: Targets, valuation: Valuation, index: int, side: Side, trigger
     why = explain.why(valuation, index, asset, side, trigger, outside=outside)
     if asset in targets.leaving:
         why = explain.leaves(asset)
-    return explain.probes(why) if asset in valuation.judged.unproven else why
+    judged = valuation.judged
+    return explain.probes(why, has_row=not judged.trust[asset].excused) if asset in judged.unproven else why
 
 
 def _may_move(

@@ -52,6 +52,13 @@ def test_a_coin_never_held_that_the_owner_answered_for_counts_as_not_held_and_is
     assert made.taken_as_zero == {"SOL"} and any("SOL" in note for note in made.notes)
 
 
+def test_a_coin_without_a_row_is_tried_with_the_smallest_order_however_often_its_price_was_seen() -> None:
+    proven = CoinTrust(d(100), EARLIER, rowless_since=EARLIER, excused=True)
+    assert proven.is_proven
+    (leg,) = plan(usage=replace(USAGE, coins={**KNOWN, "SOL": proven})).legs
+    assert leg.asset == "SOL" and leg.notional_quote <= 12, "what its price is says nothing of how much is held"
+
+
 BROKEN = {
     "the owner said nothing": (SEEN, replace(USAGE, coins=KNOWN), "`rebalancer ack SOL`"),
     "it was held before": (SEEN, replace(USAGE, ever_held=USAGE.ever_held | {"SOL"}), "was held before"),

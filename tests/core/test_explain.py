@@ -109,8 +109,10 @@ def test_a_coin_in_doubt_says_why_what_it_counts_as_and_what_would_make_it_trade
 
 
 def test_a_leg_in_a_coin_never_looked_at_before_says_why_it_is_small() -> None:
-    made = explain.probes(Reason(Why.OVERWEIGHT, "why"))
+    made = explain.probes(Reason(Why.OVERWEIGHT, "why"), has_row=True)
     assert made.text == "why; the first look at its price, so the smallest order tries it"
+    blind = explain.probes(Reason(Why.UNDERWEIGHT, "why"), has_row=False)
+    assert blind.text == "why; no balance of it is listed, so the smallest order tries it"
     assert made.code is Why.OVERWEIGHT
 
 

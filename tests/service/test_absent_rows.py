@@ -51,6 +51,22 @@ def test_after_the_owners_word_the_coin_is_tried_with_the_smallest_order_and_the
     must_hold(house)
 
 
+def test_looks_that_trade_nothing_after_the_word_do_not_make_its_first_order_a_larger_one(tmp_path: Path) -> None:
+    house = house_of(tmp_path)
+    denied(house)
+    answer(house)
+    house.mode = "dry-run"
+    house.restart()
+    for _ in range(3):
+        assert house.cycle().plan is not None
+    house.mode = "live"
+    house.restart()
+    house.cycle()
+    bought = [record.notional_quote for record in house.records if record.asset == "SOL"]
+    assert bought and max(bought) < 68, "of 67,000: one smallest order is all that a row that lies can cost"
+    must_hold(house)
+
+
 def test_a_coin_that_was_bought_and_still_has_no_row_stops_the_plan_for_good(tmp_path: Path) -> None:
     house = house_of(tmp_path)
     denied(house)
