@@ -29,6 +29,7 @@ LIES = {
 HANDS = (
     "crash", "clock_step", "disk_full", "restored_backup", "hand_trade", "deposit", "withdrawal", "targets_edited",
     "paused", "delisted", "twin", "volatile_jump", "paused_at_the_brink", "locked_up",
+    "row_gone", "row_never_held", "row_back", "row_excused", "hidden_deposit", "short_answer", "bought_without_row",
 )  # fmt: skip
 PLACE_ODDS, READ_ODDS, LIE_ODDS = 0.35, 0.088, 0.10
 # Of the orders whose answer is lost, so many are carried out twice: only then does a search meet two of one id.

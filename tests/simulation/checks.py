@@ -15,18 +15,15 @@ from rebalancer.core.targets import Route, Targets
 from rebalancer.journal.store import Journal
 from rebalancer.simulator.state import SimOrder
 from tests.simulation.disk import Disk
+from tests.simulation.doubts import DOUBTED, Doubts
 from tests.simulation.known import NEXT, OPEN, Known
 from tests.simulation.network import Post, Seen
 from tests.simulation.reached import in_row
 from tests.simulation.refold import Refold
+from tests.simulation.rows import Listed
 from tests.simulation.strangers import NEVER, PREFIX, Strangers
 from tests.simulation.world import EPOCH, SPOT, World, must
 
-DOUBTED = {"suspect", "frozen"}
-SMALLEST, SMALLEST_SHARE = Decimal(30), Decimal("0.002")  # of NAV: the smallest order is worth less than either
-# Lies that the lied-about coin's own figures give away, and those that only other figures do.
-TELLING, AGREEING = {"zero_price", "one_sided", "frozen_price"}, {"times_ten", "times_ten_all"}
-TENFOLD = (Decimal(8), Decimal(12))  # what a lie says a coin costs, with what its price moved in the slot
 DAY = timedelta(hours=24)
 FRESH_MS, PLAN_AGE_MS = 15_000, 300_000
 FILL_OFF_MAX = Fraction(2, 100)
@@ -47,17 +44,17 @@ class Checker:
     forgiven: set[str] = field(default_factory=set)  # client ids that an older disk or a twin forgot
     seen_seq: int = 0
     plan_rows: dict[str, dict[str, Any]] = field(default_factory=dict)
-    doubted: Counter[str] = field(default_factory=Counter)  # times that a look stopped a coin, by its new state
     allowed: dict[str, Decimal] = field(default_factory=dict)  # turnover by digest of the weights, the last leave alone
     used: Counter[str] = field(default_factory=Counter)  # quote filled since, by side
-    _coins: dict[str, dict[str, Any]] = field(default_factory=dict)
     states: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)  # that the product gave
     refold: Refold = field(default_factory=Refold)
     strangers: Strangers = field(init=False)
+    listed: Listed = field(init=False)
+    doubts: Doubts = field(init=False)
 
     def __post_init__(self) -> None:
-        self.strangers = Strangers(self.world)
+        self.strangers, self.listed, self.doubts = Strangers(self.world), Listed(self.world), Doubts(self.world)
 
     def read_rows(self) -> None:
         """Take in what became durable since; I12 and the intents' own moves are checked on the way."""
@@ -95,32 +92,20 @@ class Checker:
             self._take_word(payload)
 
     def _take_plan(self, run: str, payload: dict[str, Any]) -> None:
-        before = self._coins
-        self.plan_rows[run], self._coins = payload, dict(payload["coins"])
-        for asset, coin in self._coins.items():
-            if coin["state"] in DOUBTED and before.get(asset, {}).get("state") != coin["state"]:
-                self.doubted[coin["state"]] += 1
-            self._remembers_no_lie(asset, coin, before.get(asset, {}))
+        self.plan_rows[run] = payload
+        self.doubts.at_plan(run, payload["coins"])
         if payload["mode"] == "live":
             waiting = [known.cid for known in self.intents.values() if known.state in OPEN]
             must(not waiting, "I12", f"a plan while {waiting} are open")
             self.strangers.must_be_named({known.cid: known.state for known in self.intents.values()})
-
-    def _remembers_no_lie(self, asset: str, coin: dict[str, Any], before: dict[str, Any]) -> None:
-        """I23: where there was a price to hold the next one against, one that was only a lie is never remembered."""
-        lied_about = asset.lower() == self.world.lied_about and self.world.lies & AGREEING
-        if not lied_about or "price" not in before or before.get("accepted"):
-            return
-        times = Decimal(coin["price"]) / self.world.price(asset)
-        must(not TENFOLD[0] < times < TENFOLD[1], "I23", f"{asset} is remembered at {times:.2f} times what it costs")
+        self.listed.at_plan(payload, self.targets.assets)
 
     def _take_word(self, payload: dict[str, Any]) -> None:
         """Take in the owner's leave for a plan, or the answer about a coin or a halt."""
         if "up_to_quote" in payload:
             self.allowed, self.used = {payload["weights_digest"]: Decimal(payload["up_to_quote"])}, Counter()
         elif "coin" in payload:
-            must(self._coins[payload["coin"]]["state"] == "frozen", "I21", f"{payload} is no answer to anything")
-            self._coins[payload["coin"]] = {"state": "normal", "accepted": True}
+            self.doubts.answered(payload["coin"])
         else:
             self.halts.pop(payload["halt"], None)
 
@@ -136,6 +121,7 @@ class Checker:
         known.filled = Decimal(payload.get("filled_quantity", known.filled))
         known.quote = Decimal(payload.get("filled_quote", known.quote))
         if known.state in ("filled", "partial"):
+            self.listed.bought(known.coins()[known.side == "sell"])
             for side, amount in known.turned().items():
                 self.used[side] += amount  # type: ignore[assignment]
 
@@ -156,8 +142,9 @@ class Checker:
         self._within_caps(known)
         self._as_the_owner_wishes(known, seen)
         self._allowed(known)
-        self._in_no_doubt(known)
+        self.doubts.at_post(known, self.plan_rows[known.run], self.listed.looks[-1][1])
         self._after_no_far_fill(known)
+        self.listed.at_post(cid, known.coins())
 
     def _within_what_is_free(self, known: Known, seen: Seen) -> None:
         """I11: an order takes no more than the free balance that the last look showed."""
@@ -183,29 +170,6 @@ class Checker:
         known_to_us = self.world.moved_ms < seen.read_ms.get("balance", 0)
         kept = self.targets.kept.get(pays, Decimal(0))
         must(left >= kept or not known_to_us, "I18", f"{known.cid} leaves {left} of {pays}, {kept} are to be kept")
-
-    def _in_no_doubt(self, known: Known) -> None:
-        """I21: no order touches a coin that was in doubt, and of one never seen before it is the smallest."""
-        coins, lied = {*known.coins()} - {"USDT"}, self.world.lied_about.upper()
-        states = {line["asset"]: line["state"] for line in self.plan_rows[known.run]["plan"]["assets"]}
-        must(not {c for c in coins if states[c] in DOUBTED}, "I21", f"{known.cid} trades {coins}: {states}")
-        must(lied not in coins or not self.world.lies & TELLING, "I21", f"{known.cid} believes {self.world.lies}")
-        notional = Decimal((known.sending or {})["notional_quote"])
-        nav = Decimal(self.plan_rows[known.run]["nav_quote"])
-        smallest = max(SMALLEST, SMALLEST_SHARE * nav)
-        for coin in coins - self._seen_before(known.run):
-            must(notional <= smallest, "I21", f"{known.cid}: {notional} of {coin}, which was never looked at")
-        if lied in coins and self.world.lies & AGREEING:
-            must(notional <= smallest, "I21", f"{known.cid} believes {self.world.lies} for {notional}")
-
-    def _seen_before(self, run: str) -> set[str]:
-        """Return the coins whose price had passed in a look before the plan of a run."""
-        made: set[str] = set()
-        for name, row in self.plan_rows.items():
-            if name == run:
-                break
-            made |= {asset for asset, coin in row["coins"].items() if {"price", "fresh"} & coin.keys()}
-        return made
 
     def _allowed(self, known: Known) -> None:
         """I19: a first build or a change of targets beyond a cycle's cap trades only what the owner allowed."""
@@ -344,12 +308,16 @@ class Checker:
     def open_count(self) -> int:
         return sum(1 for known in self.intents.values() if known.state in OPEN)
 
-    def disk_was_replaced(self) -> None:
-        """Follow an older copy: what it forgot is forgiven as an orphan once the journal halts over it."""
+    def disk_was_replaced(self, listed: Listed) -> None:
+        """Follow an older copy: what it forgot is forgiven as an orphan once the journal halts over it.
+
+        `listed` is what answers had shown when it was made.
+        """
         before = {known.cid for known in self.intents.values()}
         self.intents, self.halts, self.plan_rows, self.seen_seq = {}, {}, {}, 0
         self.strangers.forget()
-        self.allowed, self.used, self._coins = {}, Counter(), {}
+        self.listed = listed.memory()  # what its old plans were made on is not to be held against what came after
+        self.allowed, self.used, self.doubts = {}, Counter(), Doubts(self.world, doubted=self.doubts.doubted)
         self.read_rows()
         self.forgiven |= before - {known.cid for known in self.intents.values()}
         # What was posted and is planned or sending on the old disk was settled on the lost one.
@@ -368,23 +336,19 @@ class Checker:
 
         A coin in doubt counts at its last trusted price: what it costs now, nobody told the service.
         """
-        worth = {asset: amount * self._price(asset) for asset, amount in held.items()}
+        worth = {asset: amount * self.doubts.price(asset) for asset, amount in held.items()}
         nav = sum(worth.values())
         if not nav:
             return Decimal(0)
         return sum((abs(worth[a] / nav - self.targets.fraction(a)) for a in held), Decimal(0))
 
-    def _price(self, asset: str) -> Decimal:
-        coin = self._coins.get(asset, {"state": "normal"})
-        return Decimal(coin["price"]) if coin["state"] in DOUBTED and "price" in coin else self.world.price(asset)
-
     def clone(self, disk: Disk) -> Checker:
         """Return a checker that follows a copied disk from here on."""
         other = copy.copy(self)
         other.disk, other.refold, other.strangers = disk, Refold(), self.strangers.clone()
+        other.listed, other.doubts = self.listed.memory(), self.doubts.clone()
         other.intents = copy.deepcopy(self.intents)
         other.posts, other.halts = list(self.posts), dict(self.halts)
         other.plan_rows, other.forgiven = dict(self.plan_rows), self.forgiven
         other.allowed, other.used = dict(self.allowed), Counter(self.used)
-        other.doubted, other._coins = Counter(self.doubted), dict(self._coins)
         return other

@@ -6,6 +6,7 @@ import itertools
 import sqlite3
 from typing import Any
 
+from tests.simulation.rows import Listed
 from tests.simulation.world import World
 
 _names = itertools.count()
@@ -41,7 +42,7 @@ class Disk:
         self._uri = f"file:simulated-{next(_names)}?mode=memory&cache=shared"
         self._keeper = sqlite3.connect(self._uri, uri=True, isolation_level=None)
         self._life: _Connection | None = None
-        self._copies: list[bytes] = []
+        self._copies: list[tuple[bytes, Listed]] = []
         self.generation = 0  # how often an older copy was put in its place
 
     def connect(self, _place: str) -> sqlite3.Connection:
@@ -75,18 +76,21 @@ class Disk:
     def exists(self) -> bool:
         return bool(self._keeper.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
 
-    def copy(self) -> None:
-        self._copies = [*self._copies[-3:], self._keeper.serialize()]
+    def copy(self, listed: Listed) -> None:
+        """Make a copy, with what answers had shown until then."""
+        self._copies = [*self._copies[-3:], (self._keeper.serialize(), listed)]
 
-    def restore(self, which: int) -> None:
-        """Put an old copy in the journal's place while nobody has it open."""
+    def restore(self, which: int) -> Listed:
+        """Put an old copy in the journal's place while nobody has it open; return what answers had shown then."""
         assert self._life is None
         self.free()  # whoever restores makes room
         source = sqlite3.connect(":memory:")
-        source.deserialize(self._copies[which % len(self._copies)])
+        content, listed = self._copies[which % len(self._copies)]
+        source.deserialize(content)
         source.backup(self._keeper)
         source.close()
         self.generation += 1
+        return listed
 
     @property
     def has_copies(self) -> bool:

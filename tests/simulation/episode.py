@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from rebalancer.core.reasons import Skip
+from rebalancer.core.reasons import Deny, Skip
 from rebalancer.errors import GuardTripped, JournalError, RebalancerError, Unavailable
 from rebalancer.service.cycle import CycleResult, CycleStatus, weights_digest
 from tests.simulation.checks import Checker
@@ -20,6 +20,7 @@ from tests.simulation.hands import Hands, random_limits, random_orders, random_t
 from tests.simulation.life import Life
 from tests.simulation.network import Wire
 from tests.simulation.reached import ALL
+from tests.simulation.rows import Unlisted
 from tests.simulation.world import CROSSES, EPOCH, Crash, Violation, World, must
 
 FAULTY = (24, 48, 84)  # slots with faults; the longest outlive what the journal keeps of settled orders
@@ -76,11 +77,13 @@ class Episode:
         self.world = World(seed)
         self.disk = Disk(self.world)
         setup = self.world.chance["setup"]
-        self.targets = random_targets(setup, random_limits(setup), random_orders(self.world.chance["orders"]))
+        self.wanted = random_targets(setup, random_limits(setup), random_orders(self.world.chance["orders"]))
+        self.unlisted = Unlisted(self.world)
+        self.targets = self.unlisted.in_force(self.wanted, 0)
         self.faulty = setup.choice(FAULTY)
         self.checker = Checker(self.world, self.disk, self.targets)
         self.pause = folder / "pause"
-        self.hands = Hands(self.world, self.checker, self.pause)
+        self.hands = Hands(self.world, self.checker, self.pause, self.unlisted)
         self.world.meanwhile, self.world.at_the_brink = self.hands.meanwhile, self.hands.at_the_brink
         self.tally = Tally(episodes=1)
         self.life: Life | None = None
@@ -117,17 +120,18 @@ class Episode:
         world.pass_ms(hour + world.chance["hands"].randint(0, 60_000) - world.true_ms)
         world.let_late_requests_arrive()
         checker.after_step(None)  # before the service can notice by itself what it wrongly believed
+        self.unlisted.before_slot(number)
         if number < self.faulty + QUIET:
-            self.targets = self.hands.before_slot(self.targets)
-        checker.targets = self.targets
+            self.wanted = self.hands.before_slot(self.wanted)
+        self.targets = checker.targets = self.unlisted.in_force(self.wanted, number)
         self._maybe_twin()
         checker.strangers.look()
         posts, calls, rows = len(checker.posts), world.calls, checker.seen_seq
-        doubted = sum(checker.doubted.values())
+        doubted = sum(checker.doubts.doubted.values())
         before, others, unsettled = checker.holdings(), self._others(), checker.open_count
         named = self._cycle(EPOCH + timedelta(milliseconds=hour))
         self.tally.cycles += 1
-        stopped = sum(checker.doubted.values()) > doubted  # a coin, by a guard that has a name
+        stopped = sum(checker.doubts.doubted.values()) > doubted  # a coin, by a guard that has a name
         self.tally.counted += len(checker.posts) > posts or named or stopped
         must(world.calls - calls <= CALLS_MAX, "L5", f"{world.calls - calls} requests in a slot")
         must(checker.seen_seq - rows <= ROWS_MAX, "L5", f"{checker.seen_seq - rows} rows in a slot")
@@ -182,7 +186,7 @@ class Episode:
     def _alive(self) -> Life | None:
         """Return the process, started if it is not running; None when it could not start."""
         if self.life is None:
-            wire = Wire(self.world, lambda post: self.checker.at_post(post, wire.seen))
+            wire = Wire(self.world, self.checker)
             self.tally.lives += 1
             try:
                 self.life = Life(self.world, self.disk, wire, self.pause, self.targets)
@@ -200,9 +204,9 @@ class Episode:
         self.checker.read_rows()
         rng = self.world.chance["hands"]
         if maybe_restore and self.disk.has_copies and rng.random() < 0.06:
-            self.disk.restore(rng.randint(0, 3))
+            listed = self.disk.restore(rng.randint(0, 3))
             self.world.fired["restored_backup"] += 1
-            self.checker.disk_was_replaced()
+            self.checker.disk_was_replaced(listed)
 
     def _between_slots(self) -> None:
         """Let the scheduler's turns ask about open orders, the owner answer, and a backup be made."""
@@ -228,7 +232,7 @@ class Episode:
         if world.quiet and not self.checker.open_count:
             self.tally.settle_s_max = max(self.tally.settle_s_max, (world.true_ms - began_ms) / 1000)
         if self.disk.exists() and rng.random() < 0.15:
-            self.disk.copy()
+            self.disk.copy(self.checker.listed.memory())
 
     def _maybe_twin(self) -> None:
         """Now and then a clone of the whole machine runs one cycle beside the original."""
@@ -237,7 +241,7 @@ class Episode:
         self.world.fired["twin"] += 1
         disk = self.disk.twin(self.world)
         checker = self.checker.clone(disk)
-        wire = Wire(self.world, lambda post: checker.at_post(post, wire.seen), faulty=False)
+        wire = Wire(self.world, checker, faulty=False)
         own = self.life
         try:
             twin = Life(self.world, disk, wire, self.pause, self.targets)
@@ -263,6 +267,13 @@ class Episode:
         stuck = [line for line in plan.assets if not line.band_low <= line.weight <= line.band_high]
         traded = {coin for leg in plan.legs for coin in (leg.spent, leg.received)}
         named = {*(skip.asset for skip in plan.skips), *traded, "USDT"}
+        without_row = {denial.asset for denial in plan.denials if denial.code is Deny.BALANCE_MISSING}
+        unanswered = {self.unlisted.coin} if self.unlisted.is_gone and self.unlisted.owner == "silent" else set()
+        must(
+            without_row == unanswered & {*self.targets.assets},
+            "L3",
+            f"no row of {without_row}, of {unanswered} there is none",
+        )
         waiting = plan.denials or any(skip.reason.code is Skip.CAP_REACHED for skip in plan.skips)
         for line in stuck:
             must(line.asset in named or waiting, "L2", f"{line.asset} is outside its band without a named reason")

@@ -18,6 +18,7 @@ from rebalancer.simulator.state import SimOrder
 from tests.core.builders import targets as make_targets
 from tests.simulation import chaos
 from tests.simulation.checks import Checker
+from tests.simulation.rows import Unlisted
 from tests.simulation.world import COINS, World
 
 # Little enough to be there as a rule, so that some lives have less than they are to keep.
@@ -75,8 +76,8 @@ def random_orders(rng: random.Random) -> OrderPolicy:
 class Hands:
     """Acts by chance before each slot, and while the service waits."""
 
-    def __init__(self, world: World, checker: Checker, pause: Path) -> None:
-        self._world, self._checker, self._pause = world, checker, pause
+    def __init__(self, world: World, checker: Checker, pause: Path, unlisted: Unlisted) -> None:
+        self._world, self._checker, self._pause, self._unlisted = world, checker, pause, unlisted
         self._rng = world.chance["hands"]
         self._delisted = ""
         self._resting: SimOrder | None = None
@@ -217,7 +218,13 @@ class Hands:
         for halt in tuple(journal.state.halts):
             journal.append(records.ack_halt(halt, "owner"))
         for asset, coin in journal.state.coins.items():
-            if coin.state is CoinState.FROZEN:
+            if coin.lacks_row and (asset in journal.state.ever_held or not self._unlisted.is_excused(asset)):
+                continue
+            if coin.lacks_row:
+                self._world.fired["row_excused"] += 1
+                self._checker.listed.said(asset)
+                journal.append(records.ack_coin(asset, "owner"))
+            elif coin.state is CoinState.FROZEN:
                 self._world.fired["thawed"] += 1
                 journal.append(records.ack_coin(asset, "owner"))
         for record in journal.state.unresolved:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -16,6 +16,7 @@ from rebalancer.simulator.exchange import Pending
 from rebalancer.simulator.faults import FAULT_KINDS, Faults, Rule
 from rebalancer.simulator.http import Request, Response
 from tests.simulation import chaos
+from tests.simulation.rows import Listed
 from tests.simulation.world import CRASH_ODDS, World
 
 TIMEOUT_MS = 10_000
@@ -32,6 +33,7 @@ NOT_CARRIED_OUT = {
     "blind": error_v1("base-record-invalid", "record invalid"),
     "delayed_request": Response(0, b"", dropped=True),
 }
+LISTING = ("", "balance_lag", "missing_row", "empty_list")  # faults after which an answer is still a list of balances
 CARRIED_OUT = {
     "gateway_executed": GATEWAY,
     "ok_without_id": Response(200, b'{"status":"ok","data":""}', {}),
@@ -58,23 +60,35 @@ class Seen:
     read_ms: dict[str, int] = field(default_factory=dict)  # when each endpoint last answered well
     free: dict[str, Decimal] = field(default_factory=dict)  # by coin, in the last answer about balances
 
-    def take(self, endpoint: str, symbol: str, body: bytes, now_ms: int) -> None:
-        """Take in an answer that arrived whole."""
-        self.read_ms[endpoint + (symbol if endpoint == "depth" else "")] = now_ms
-        if endpoint == "balance":
-            self._take_balances(body)
-
-    def _take_balances(self, body: bytes) -> None:
+    def take_balances(self, body: bytes) -> dict[str, Decimal]:
+        """Take in an answer about balances; return the totals, none where it is none."""
+        totals: dict[str, Decimal] = {}
         with suppress(ValueError, LookupError, TypeError):  # a fault's: no balances at all
             rows = json.loads(body)["data"]["list"]
-            free = {row["currency"].upper(): row["balance"] for row in rows if row["type"] == "trade"}
-            self.free = {coin: Decimal(held) for coin, held in free.items()}
+            self.free = {row["currency"].upper(): Decimal(row["balance"]) for row in rows if row["type"] == "trade"}
+            for row in rows:
+                coin = row["currency"].upper()
+                totals[coin] = totals.get(coin, Decimal(0)) + Decimal(row["balance"])
+        return totals
+
+
+class Judge(Protocol):
+    """Whoever looks at all that goes over the wire."""
+
+    @property
+    def listed(self) -> Listed:
+        """Return what takes in each list of balances."""
+        ...
+
+    def at_post(self, post: Post, seen: Seen) -> None:
+        """Judge one place call."""
+        ...
 
 
 class Wire(httpx.BaseTransport):
     """One process life's way to the exchange."""
 
-    def __init__(self, world: World, judge: Callable[[Post], None], *, faulty: bool = True) -> None:
+    def __init__(self, world: World, judge: Judge, *, faulty: bool = True) -> None:
         self._world = world
         self._judge = judge
         self._faulty = faulty
@@ -86,7 +100,7 @@ class Wire(httpx.BaseTransport):
         endpoint = world.exchange.endpoint_of(received)
         post = Post(world.true_ms, json.loads(received.body), received.query) if endpoint == "place" else None
         if post is not None:
-            self._judge(post)
+            self._judge.at_post(post, self.seen)
         world.calls += 1
         rng = world.chance["network"]
         fault = "" if world.quiet or not self._faulty else chaos.draw(rng, world.chance["twice"], endpoint)
@@ -113,10 +127,16 @@ class Wire(httpx.BaseTransport):
             raise httpx.ReadTimeout("timed out", request=request)
         if answered.dropped:
             raise httpx.RemoteProtocolError("closed", request=request)
-        if answered.status == 200:
-            symbol = received.query.partition("symbol=")[2]
-            self.seen.take(endpoint, symbol, answered.body, world.true_ms)
+        self._show(received, endpoint, fault, answered)
         return httpx.Response(answered.status, headers=dict(answered.headers), content=answered.body)
+
+    def _show(self, request: Request, endpoint: str, fault: str, answered: Response) -> None:
+        """Take down what the service is about to read."""
+        if answered.status == 200:
+            symbol = request.query.partition("symbol=")[2] if endpoint == "depth" else ""
+            self.seen.read_ms[endpoint + symbol] = self._world.true_ms
+        if answered.status == 200 and endpoint == "balance" and fault in LISTING:
+            self._judge.listed.see(self.seen.take_balances(answered.body))
 
     def _answer(self, request: Request, endpoint: str, fault: str) -> Response:
         world, exchange = self._world, self._world.exchange

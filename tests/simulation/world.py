@@ -23,7 +23,7 @@ LISTING = (*(f"{coin.lower()}usdt" for coin in (*COINS, "USDC")), *CROSSES)
 SPOT = "10101010"
 ACCESS_KEY, SECRET_KEY = "simulated-access-key", "simulated-secret-key"
 CRASH_ODDS = 0.0012
-STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "orders", "twice", "brink")
+STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "orders", "twice", "brink", "rows")
 
 
 class Crash(BaseException):
@@ -43,7 +43,7 @@ class ShockedMarket(Market):
     """A still market whose prices move only by shocks between cycles, so that harm done within one can be seen."""
 
     def __init__(self, seed: int) -> None:
-        super().__init__(seed=seed, anchor_ms=START_MS, still=True, listing=LISTING, dust=2)
+        super().__init__(seed=seed, anchor_ms=START_MS, still=True, listing=LISTING, dust=6)
         self.factors: dict[str, Decimal] = {}
         self._history: list[tuple[int, dict[str, Decimal]]] = [(START_MS - DAY_MS, {})]
 
