@@ -28,6 +28,7 @@ from rebalancer.journal.state import JournalState
 from rebalancer.seams import Clock
 
 CHECKPOINT_ROWS = 10_000
+PRIMARY_CODE = 0xFF  # of SQLite's extended result codes
 
 
 class Journal:
@@ -41,6 +42,7 @@ class Journal:
         self._place = place
         self._checkpoint_rows = checkpoint_rows
         self._chain = Chain()
+        self._failed = ""  # what the disk said when it failed; from then on it is not believed
 
     @property
     def state(self) -> JournalState:
@@ -167,6 +169,10 @@ class Journal:
         return (row,)
 
     def _write(self, rows: tuple[Row, ...]) -> None:
+        if self._failed:
+            raise JournalError(
+                f"{self._place}: the disk failed ({self._failed}); only a new start can tell what is there"
+            )
         try:
             self._database.execute("BEGIN IMMEDIATE")
             self._require_own_head()
@@ -182,6 +188,10 @@ class Journal:
                 self._database.execute("ROLLBACK")
             if isinstance(exc, JournalError):
                 raise
+            # After a sync that failed the next one may succeed without what the first was about (PostgreSQL wiki,
+            # "Fsync Errors"). A full disk is no such failure: it took nothing.
+            if getattr(exc, "sqlite_errorcode", 0) & PRIMARY_CODE == sqlite3.SQLITE_IOERR:
+                self._failed = str(exc)
             raise JournalError(f"{self._place}: cannot write: {exc}; nothing of this step is sent") from exc
 
     def _require_own_head(self) -> None:

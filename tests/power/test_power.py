@@ -6,14 +6,17 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from rebalancer.journal.store import Journal
 from tests.power.cuts import cut
 from tests.power.disk import SECTOR_BYTES, Disk, File
-from tests.power.trace import Answered, Op, Rename, Sync, Truncate, Write, parse, record
+from tests.power.trace import ROOT, Answered, Op, Rename, Sync, Truncate, Write, parse, record
+from tests.support import FakeClock
 
 LIFE = 1
 
@@ -44,6 +47,20 @@ def test_a_journal_that_does_not_sync_is_found_out(ops: Sequence[Op]) -> None:
     found = cut(LIFE, careless, range(60))
     assert any("lost" in text for text in found.problems), found
     assert found.unsynced_answers > 30
+
+
+@pytest.mark.usefixtures("ops")  # they need what this needs
+@pytest.mark.parametrize("number", [20, 33])
+def test_a_sync_that_fails_ends_the_writer_and_what_it_answered_for_before_is_kept(tmp_path: Path, number: int) -> None:
+    """The kernel says no to one sync alone; whoever goes on writing after it is not told what was lost."""
+    failing = ["strace", "-o", os.devnull, "-e", f"inject=fsync,fdatasync:error=EIO:when={number}"]
+    writer = [sys.executable, "-m", "tests.power.writer", str(tmp_path), str(LIFE)]
+    done = subprocess.run([*failing, *writer], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode and "JournalError" in done.stderr and "disk I/O error" in done.stderr, done.stderr
+    answered = [line.split() for line in done.stdout.splitlines()]
+    with Journal.open(tmp_path / "journal.db", FakeClock()) as journal:
+        kept = {str(row.seq): row.hash for row in journal.rows()}
+    assert answered and all(kept[seq] == digest for seq, digest in answered)
 
 
 def test_calls_on_the_journals_files_are_read_and_others_are_not(tmp_path: Path) -> None:
