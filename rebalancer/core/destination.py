@@ -79,7 +79,7 @@ def _short_cash_first(moves: FloatArray, drift: FloatArray, cash: int, leaving: 
     """
     sold = -float(moves[moves < 0].sum())
     room = max(0.0, -float(drift[cash])) - float(moves[leaving & (moves < 0)].sum())
-    made = _with_cash_gaining(moves, cash, max(float(moves[cash]), min(short, room, sold)), short)
+    made = _with_cash_gaining(moves, cash, max(float(moves[cash]), min(short, room)), short)
     made = _shrunk_to_funds(made, leaving)
     if room < short < sold:
         beyond = _with_cash_gaining(moves, cash, short, short)
@@ -91,7 +91,7 @@ def _with_cash_gaining(moves: FloatArray, cash: int, gains: float, short: float)
     """Return the moves with the buys cut to what is sold beyond what cash gains; to none while cash is short."""
     sold = -float(moves[moves < 0].sum())
     bought = float(moves[moves > 0].sum() - max(0.0, float(moves[cash])))
-    may_buy = sold - gains if gains >= short else 0.0
+    may_buy = max(0.0, sold - gains) if gains >= short else 0.0  # cash may wish for more than is sold
     changed: FloatArray = np.where(moves > 0, moves * (min(1.0, may_buy / bought) if bought > TINY else 0.0), moves)
     changed[cash] = gains
     return changed

@@ -174,3 +174,24 @@ def test_what_leaves_makes_good_what_cash_is_short_of_whatever_the_others_may() 
     leaving = np.array([True, False, False, False])
     assert short([0.06, -0.03, -0.03, 0.0], 0.06, leaving=leaving) == [-0.06, 0, 0, 0.06]
     assert short([0.06, -0.03, -0.03, 0.0], 0.04, leaving=leaving) == [-0.06, 0.01, 0.01, 0.04]
+
+
+def test_cash_gains_of_what_it_is_short_no_more_than_is_sold() -> None:
+    few = frozen([0.03, 1.0, 1.0, 0.0])
+    assert moves([0.12, -0.01, -0.01, -0.10], full=True, kept_short=0.05, sellable=few) == [-0.03, 0, 0, 0.03]
+
+
+def test_with_nothing_to_buy_cash_gains_all_that_is_sold() -> None:
+    assert short([0.05, 0.0, 0.0, -0.05], 0.02) == [-0.05, 0, 0, 0.05]
+
+
+def test_nothing_is_bought_past_its_target_for_what_the_others_may_not_take() -> None:
+    little = frozen([1.0, 0.03, 1.0, 1.0])
+    assert short([0.10, -0.08, 0.0, -0.02], 0.01, buyable=little) == [-0.05, 0.03, 0, 0.02]
+
+
+def test_whether_cash_passes_its_target_goes_by_what_would_be_traded_otherwise() -> None:
+    assert short([0.10, -0.08, 0.0, -0.02], 0.09) == [-0.10, 0.01, 0, 0.09], "sells would stop at what cash lacks"
+    assert short([0.06, 0.06, -0.10, -0.02], 0.11) == [-0.01, -0.01, 0, 0.02], "all would be further off"
+    parts = [each / 64 for each in (5.0, -8.0, 0.0, 3.0)]
+    assert short(parts, 4 / 64) == [0, 0, 0, 0], "all would be just as far off"
