@@ -20,7 +20,7 @@ from rebalancer.journal.state import Approval, Halt, IntentRecord, JournalState,
 
 # Goes up with every change of what the state holds or of how the rows fold into it: a checkpoint of another format is
 # passed over, at the price of a fold from further back, and is not compared.
-FORMAT = 7
+FORMAT = 8
 Reader = Callable[[Any], Any]
 T = TypeVar("T")
 
@@ -120,6 +120,7 @@ _INTENT: Mapping[str, Reader] = {
     "filled_quote": Decimal,
     "fees": _amounts,
     "not_found_at": lambda texts: tuple(map(parse_moment, texts)),
+    "unanswered_since": _optional(parse_moment),
     "exchange_at": _optional(parse_moment),
 }
 _TRADES: Mapping[str, Reader] = {

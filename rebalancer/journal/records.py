@@ -190,6 +190,9 @@ def _fill(fill: Fill) -> dict[str, Any]:
     return {"id": fill.fill_id, **moment, "price": fill.price, "quantity": fill.quantity, "fees": paid}
 
 
+NOT_FOUND, REFUSED, ANSWERED = "not_found", "refused", "answered"  # what an evidence row can be about
+
+
 def evidence(run_id: str, intent_seq: int, kind: str, facts: Mapping[str, Any], t_exch: datetime) -> Entry:
     """Return one piece of what is known about an order whose answer never came."""
     return Entry(Kind.EVIDENCE, {"evidence": kind, **facts}, run_id, intent_seq, t_exch)

@@ -54,6 +54,7 @@ class IntentRecord:
     fees: Mapping[str, Decimal] = field(default_factory=dict)
     text: str = ""
     not_found_at: tuple[datetime, ...] = ()  # exchange times of answers that found nothing, after the deadline
+    unanswered_since: datetime | None = None  # exchange time from which on every question about it was refused
     changed_at: str = ""
     exchange_at: datetime | None = None  # of its plan, then of its signing: no order of it is older
 

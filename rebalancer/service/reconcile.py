@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from rebalancer.core.model import Order
 from rebalancer.core.orders import Event, IntentState
-from rebalancer.errors import RecordNotFound, VenueError
+from rebalancer.errors import MalformedReply, RecordNotFound, Rejected, VenueError
 from rebalancer.journal import records
 from rebalancer.journal.fold import IntentRecord, balance_changes
 from rebalancer.service.settle import mismatch, poll_once, quarantine
@@ -25,6 +25,8 @@ APART = timedelta(seconds=30)
 AFTER_DEADLINE_S = 30.0
 POLLS_S = (5.0, 10.0, 20.0, 40.0)
 POLL_LATER_S = 60.0
+ASKED_ABOUT = frozenset({IntentState.ACKED, IntentState.UNKNOWN})
+UNANSWERED_MAX = timedelta(hours=6)  # longer than a maintenance; then only the owner can look
 
 
 def resolve(shell: Shell, settle_s: float) -> int:
@@ -63,9 +65,33 @@ def resolve_once(shell: Shell) -> int:
                 poll_once(shell, record.key)
             elif record.state is IntentState.UNKNOWN:
                 _look_for(shell, record)
+            _answered(shell, record)
         except VenueError as exc:
             shell.say(Progress(Step.WARNING, f"cannot ask about {record.client_order_id} now: {exc}", record.symbol))
+            if isinstance(exc, (Rejected, MalformedReply)):
+                _unanswered(shell, record, exc)
     return len(shell.journal.state.unresolved)
+
+
+def _unanswered(shell: Shell, record: IntentRecord, error: VenueError) -> None:
+    """Note that the exchange answers, with nothing of use; what it did not answer for hours goes to the owner."""
+    try:
+        at = shell.venue.fetch_server_time()
+    except VenueError:  # it says nothing of use about anything: that passes
+        return
+    record = shell.journal.state.intents[record.key]
+    if record.unanswered_since is None:
+        facts = {"text": str(error)}
+        shell.journal.append(records.evidence(record.run_id, record.intent_seq, records.REFUSED, facts, at))
+    elif at - record.unanswered_since > UNANSWERED_MAX:
+        quarantine(shell, record, f"no question about it is answered since {record.unanswered_since}: {error}")
+
+
+def _answered(shell: Shell, record: IntentRecord) -> None:
+    record = shell.journal.state.intents[record.key]
+    if record.unanswered_since is not None and record.state in ASKED_ABOUT:
+        now = shell.venue.server_now()
+        shell.journal.append(records.evidence(record.run_id, record.intent_seq, records.ANSWERED, {}, now))
 
 
 def _look_for(shell: Shell, record: IntentRecord) -> None:
@@ -76,7 +102,12 @@ def _look_for(shell: Shell, record: IntentRecord) -> None:
         quarantine(shell, record, "older than anything the exchange still remembers")
         return
     found = _by_client_id(shell, record)
-    scanned = _scan(shell, record)
+    try:
+        scanned = _scan(shell, record)
+    except Rejected:  # as of a pair that is not listed any more
+        if found is None:
+            raise
+        scanned = ()
     ours = _of_one_id(record, scanned if found is None else [found, *scanned])
     if _halted_by_twins(shell, record, ours):
         return
@@ -148,7 +179,7 @@ def _not_found(shell: Shell, record: IntentRecord, asked_at: datetime, scanned: 
     """Write down that nothing was found, and conclude absence when the proof is complete."""
     assert record.signed_at is not None and record.deadline is not None
     facts = {"scanned": len(scanned), "since": record.signed_at - SCAN_BEFORE}
-    shell.journal.append(records.evidence(record.run_id, record.intent_seq, "not_found", facts, asked_at))
+    shell.journal.append(records.evidence(record.run_id, record.intent_seq, records.NOT_FOUND, facts, asked_at))
     record = shell.journal.state.intents[record.key]
     times = record.not_found_at
     if len(times) < 2 or times[-1] - times[0] < APART:  # noqa: PLR2004  # two answers

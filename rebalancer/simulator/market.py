@@ -79,6 +79,10 @@ class Market:
         """Change a pair's rules or state, as the exchange's operator does."""
         self._specs[symbol] = replace(self._specs[symbol], **fields)
 
+    def delist(self, symbol: str) -> None:
+        """Take a pair out of every list, as an exchange does in the end."""
+        del self._specs[symbol]
+
     def currencies(self) -> Sequence[str]:
         """Return every currency that has balance rows: the listed ones, then long-gone dust."""
         listed = {spec.base for spec in self._specs.values()} | {spec.quote for spec in self._specs.values()} | {"htx"}

@@ -151,6 +151,8 @@ def order_detail(order: SimOrder, *, old_shape: bool = False) -> dict[str, Any]:
 def open_orders(call: PrivateCall) -> Response:
     """Answer `/v1/order/openOrders`, whose field names differ and whose figures are padded."""
     wanted = call.params.get("symbol")
+    if wanted is not None and wanted not in call.market.specs():
+        return _bad_symbol()
     found = [order for order in call.orders() if order.state in OPEN_STATES and wanted in (None, order.symbol)]
     return ok_v1([_listed(order) for order in _page(found, call.params, default=100)])
 
@@ -170,6 +172,8 @@ def order_search(call: PrivateCall) -> Response:
     params = call.params
     if not params.get("symbol") or not params.get("states"):
         return error_v1("validation-constraints-required", "Field is missing: symbol or states.")
+    if params["symbol"] not in call.market.specs():
+        return _bad_symbol()
     last_ms = min(call.now_ms, int(params.get("start-time", call.now_ms)) + SEARCH_WINDOW_MS)
     end_ms = int(params.get("end-time", last_ms))
     start_ms = int(params.get("start-time", end_ms - SEARCH_WINDOW_MS))
@@ -184,6 +188,10 @@ def order_search(call: PrivateCall) -> Response:
         if order.symbol == params["symbol"] and order.state in states and start_ms <= order.created_ms <= end_ms
     ]
     return ok_v1([order_detail(order, old_shape=call.old_shape) for order in _page(found, params, default=100)])
+
+
+def _bad_symbol() -> Response:
+    return error_v1("base-symbol-error", "The symbol is invalid")
 
 
 def _bad_window(call: PrivateCall, start_ms: int, end_ms: int, kept_ms: int = SEARCHABLE_MS) -> Response | None:

@@ -50,6 +50,7 @@ INTENTS = st.builds(
     fees=BY_ASSET,
     text=TEXTS,
     not_found_at=st.lists(MOMENTS, max_size=2).map(tuple),
+    unanswered_since=st.none() | MOMENTS,
     changed_at=TEXTS,
     exchange_at=st.none() | MOMENTS,
 )

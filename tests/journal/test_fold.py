@@ -190,6 +190,16 @@ def test_the_owner_says_how_much_was_traded_and_that_of_what_never_was_nothing_w
             assert bool(record.fees) == bool(said)
 
 
+def test_questions_are_unanswered_since_the_first_refusal_after_the_last_answer() -> None:
+    with new_journal() as journal:
+        brought_to(journal, IntentState.UNKNOWN)
+        kinds = ("refused", "refused", "answered", "answered", "refused", "not_found", "refused", "refused")
+        since = (0, 0, None, None, 4, None, 6, 6)
+        for number, (kind, first) in enumerate(zip(kinds, since, strict=True)):
+            journal.append(records.evidence(RUN, 1, kind, {}, NOW + number * SECOND))
+            assert only(journal).unanswered_since == (None if first is None else NOW + first * SECOND)
+
+
 def test_not_found_proves_something_only_from_the_deadline_on() -> None:
     with new_journal() as journal:
         brought_to(journal, IntentState.UNKNOWN)

@@ -152,10 +152,76 @@ def test_query_that_fails_is_not_an_answer(query: str, fault: str, tmp_path: Pat
     house.set_faults(f"{fault}@{query}")
     assert resolve(house.shell, 900) == 1
     assert sole(house).state.value == "unknown"
-    assert not house.payloads(Kind.EVIDENCE)
+    assert [row["evidence"] for row in house.payloads(Kind.EVIDENCE)] in ([], ["refused"])
     house.set_faults("")
     assert resolve(house.shell, 480) == 0
     assert sole(house).state.value == "absent"
+
+
+def ask_for(house: House, hours: float) -> None:
+    """Ask every quarter of an hour, as often as a restart happens in between."""
+    until = house.clock.now() + timedelta(hours=hours)
+    while house.clock.now() < until:
+        house.clock.advance(900)
+        house.restart()
+
+
+def test_order_of_a_pair_that_is_delisted_meanwhile_is_found_by_its_id(tmp_path: Path) -> None:
+    house = unknown(tmp_path, "lost_reply")
+    house.clock.advance(1)
+    house.shell.venue.fetch_server_time()  # it is executed by then
+    house.exchange.market.delist(sole(house).symbol)
+    resolve(house.shell, 480)
+    assert sole(house).state.value == "filled"
+    must_hold(house)
+
+
+def test_lost_order_of_a_pair_that_is_delisted_meanwhile_goes_to_the_owner_within_hours(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    house.exchange.market.delist(sole(house).symbol)
+    ask_for(house, 6)
+    assert sole(house).state.value == "unknown"
+    ask_for(house, 1)
+    assert sole(house).state.value == "quarantined"
+    assert "base-symbol-error" in sole(house).text and "since 2026-03-01" in sole(house).text
+    rows = len(house.payloads(Kind.EVIDENCE))
+    assert rows == 1, "one row, however often it is refused"
+
+
+def test_accepted_order_whose_answers_cannot_be_read_goes_to_the_owner_within_hours(tmp_path: Path) -> None:
+    house = House(tmp_path, faults="truncated@order")
+    house.cycle(settle_s=0)
+    assert sole(house).state.value == "acked"
+    ask_for(house, 5)
+    house.set_faults("")
+    resolve_once(house.shell)
+    assert sole(house).state.value == "filled", "one good answer is enough, however late"
+
+
+@pytest.mark.parametrize("fault", ["truncated", "html_200"])
+def test_exchange_that_says_nothing_of_use_about_anything_is_waited_for(fault: str, tmp_path: Path) -> None:
+    house = unknown(tmp_path, "lost_reply")
+    house.set_faults(fault)
+    for _ in range(100):
+        house.clock.advance(900)
+        resolve_once(house.shell)
+    assert sole(house).state.value == "unknown"
+    house.set_faults("")
+    resolve(house.shell, 480)
+    assert sole(house).state.value == "filled"
+
+
+def test_answers_now_and_then_begin_the_hours_anew(tmp_path: Path) -> None:
+    house = unknown(tmp_path)
+    for _ in range(4):
+        house.set_faults("truncated@order-search")
+        for _ in range(20):
+            house.clock.advance(900)
+            resolve_once(house.shell)
+        house.exchange.deposit(house.user, "USDT", Decimal(1))  # so that absence is not concluded
+        house.set_faults("html_502@balance")
+        resolve_once(house.shell)
+    assert sole(house).state.value == "unknown"
 
 
 def test_balances_that_moved_forbid_the_conclusion_and_the_order_goes_to_the_owner(tmp_path: Path) -> None:
