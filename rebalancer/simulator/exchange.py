@@ -165,11 +165,11 @@ class Exchange:
         headers = self.limits.count(user.uid, "place", now_ms)
         if isinstance(headers, Response):
             return headers
-        if self.status.state != 1:
-            return error_v1("system-maintenance", "System is in maintenance!")
         placement = check_placement(request, user, self.market, now_ms, buy_precision=self.options.buy_precision)
         if isinstance(placement, Response):
             return placement
+        if self.status.stops(placement.spec.symbol):
+            return error_v1("system-maintenance", "System is in maintenance!")
         known = {order.client_order_id for order in self.state.orders.values()}
         if self.options.duplicates == "reject" and placement.client_order_id in known - {""}:
             return error_v1("invalid-client-order-id", "invalid.client.order.id (NT)")

@@ -40,6 +40,11 @@ class MarketStatus:
     halt_start_ms: int | None = None
     halt_end_ms: int | None = None
 
+    def stops(self, symbol: str) -> bool:
+        """Return whether orders for a pair are refused."""
+        affected = self.affected.split(",")
+        return self.state != 1 and ("all" in affected or symbol in affected)
+
 
 @dataclass(frozen=True, slots=True)
 class Coin:

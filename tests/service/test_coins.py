@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,16 +36,38 @@ def put_online(house: House) -> None:
     house.exchange.market.change_spec("solusdt", state="online")
 
 
-@pytest.mark.parametrize(("stop", "begin"), [(halt, lift), (take_offline, put_online)])
+def suspend(house: House) -> None:
+    house.exchange.market.change_spec("solusdt", state="suspend")
+
+
+def close_to_keys(house: House) -> None:
+    house.exchange.market.change_spec("solusdt", api_trading="disabled")
+
+
+def open_to_keys(house: House) -> None:
+    house.exchange.market.change_spec("solusdt", api_trading="enabled")
+
+
+def take_back_to_listing(house: House) -> None:
+    house.exchange.market.change_spec("solusdt", state="pre-online")
+
+
+WAYS_TO_STOP = [
+    (halt, lift), (take_offline, put_online), (suspend, put_online), (close_to_keys, open_to_keys),
+    (take_back_to_listing, put_online),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stop", "begin"), WAYS_TO_STOP)
 def test_a_coin_that_cannot_be_traded_waits_for_its_owner_and_the_others_do_not(
-    stop: object, begin: object, tmp_path: Path
+    stop: Callable[[House], None], begin: Callable[[House], None], tmp_path: Path
 ) -> None:
     house = House(tmp_path, balances=dict(HELD))
-    stop(house)  # type: ignore[operator]
+    stop(house)
     house.cycle()
     assert house.journal.state.coins["SOL"].state is CoinState.FROZEN
-    assert symbols(house) and "solusdt" not in symbols(house)
-    begin(house)  # type: ignore[operator]
+    assert "filled" in house.states() and "solusdt" not in symbols(house)
+    begin(house)
     house.restart()
     house.clock.advance(6 * 3600)
     house.cycle()
@@ -56,6 +79,33 @@ def test_a_coin_that_cannot_be_traded_waits_for_its_owner_and_the_others_do_not(
         house.clock.advance(3600)
     assert "solusdt" in symbols(house) and house.journal.state.coins["SOL"].is_proven
     must_hold(house)
+
+
+def shares(house: House) -> dict[str, Decimal]:
+    """Return what each asset is of the whole, by the exchange's own books."""
+    market, now_ms = house.exchange.market, house.now_ms()
+    worth = {
+        asset: house.held(asset) * (1 if asset == "USDT" else market.last_price(f"{asset.lower()}usdt", now_ms))
+        for asset in house.targets.assets
+    }
+    return {asset: each / sum(worth.values()) for asset, each in worth.items()}
+
+
+@pytest.mark.parametrize("held", [Decimal(20), Decimal(120)])
+@pytest.mark.parametrize("stop", [stop for stop, _ in WAYS_TO_STOP])
+def test_the_part_of_a_coin_that_cannot_be_traded_goes_to_no_other(
+    stop: Callable[[House], None], held: Decimal, tmp_path: Path
+) -> None:
+    house = House(tmp_path, balances={**DRIFTED, "SOL": held})
+    before = shares(house)
+    stop(house)
+    for _ in range(3):
+        house.cycle()
+        house.clock.advance(6 * 3600)
+    after = shares(house)
+    assert "filled" in house.states() and house.held("SOL") == held
+    for asset, share in after.items():
+        assert share <= max(before[asset], house.targets.fraction(asset)) + Decimal("0.005"), (asset, before, after)
 
 
 def test_coins_that_no_look_saw_before_get_their_smallest_orders_first(tmp_path: Path) -> None:

@@ -218,6 +218,32 @@ def test_precision_refusal_of_a_buy_teaches_the_amount_precision_for_good(tmp_pa
     must_be_settled(house)
 
 
+@pytest.mark.parametrize(
+    ("rules", "decimals"),
+    [
+        ({}, 4),
+        ({"amount_precision": 1}, 1),
+        ({"min_order_value": Decimal(90_000)}, None),
+        ({"sell_market_min_amount": Decimal(30)}, None),
+    ],
+)
+def test_rules_that_the_exchange_changed_between_two_cycles_count_in_the_next(
+    rules: dict[str, Any], decimals: int | None, tmp_path: Path
+) -> None:
+    house = House(tmp_path)
+    for _ in range(2):
+        house.cycle()
+    house.clock.advance(5 * 3600)
+    posts = len(house.wire.posts)
+    house.exchange.deposit(house.user, "ETH", Decimal("7.9877"))
+    house.exchange.market.change_spec("ethusdt", **rules)
+    house.cycle()
+    sells = [post for post in house.wire.posts[posts:] if (post["symbol"], post["type"]) == ("ethusdt", "sell-market")]
+    assert [len(post["amount"].partition(".")[2]) for post in sells] == ([] if decimals is None else [decimals]), sells
+    assert "rejected" not in house.states()
+    must_hold(house)
+
+
 REFUSALS_OF_WHO_WE_ARE: dict[str, dict[str, Any]] = {
     "no right to trade": {"permissions": ("readOnly",)},
     "another address": {"ip_addresses": ("203.0.113.7",)},
@@ -270,6 +296,50 @@ def test_lack_of_balance_is_a_rejection_of_the_order_and_not_of_the_key(tmp_path
     assert "key" not in result.text
     assert "account-frozen-balance-insufficient-error" in house.records[0].text
     must_be_settled(house)
+
+
+def test_a_sell_that_is_rejected_takes_the_buys_that_it_was_to_pay_for_with_it_and_the_next_slot_plans_afresh(
+    tmp_path: Path,
+) -> None:
+    """The buys are cut to the cash that is there; what the rejected sell would have brought is not spent."""
+    house = House(tmp_path, balances={"BTC": Decimal(1), "ETH": Decimal(0), "SOL": Decimal(0), "USDT": Decimal(40)})
+    house.wire.before_post(lambda: house.exchange.market.change_spec("btcusdt", state="pre-online"))
+    result = house.cycle()
+    sold = house.records[0]
+    assert (sold.symbol, sold.state.value) == ("btcusdt", "rejected") and "order-disabled" in sold.text
+    assert result.status is CycleStatus.WORK_LEFT
+    assert all(record.state.value in {"denied", "filled"} for record in house.records[1:]), house.states()
+    spent = sum((record.filled_quote for record in house.records), Decimal(0))
+    assert spent <= 40 and "denied" in house.states()
+    house.wire.before = nothing
+    house.exchange.market.change_spec("btcusdt", state="online")
+    must_be_settled(house)
+    assert house.held("ETH") and house.held("SOL")
+
+
+@pytest.mark.parametrize("fault", ["rate_code", "lost_request"])
+def test_when_the_sells_are_done_and_the_buys_fail_the_cash_is_kept_and_spent_by_the_next_slot(
+    fault: str, tmp_path: Path
+) -> None:
+    house = House(tmp_path, balances={"BTC": Decimal(1), "ETH": Decimal(0), "SOL": Decimal(0), "USDT": Decimal(2000)})
+    legs: list[int] = []
+
+    def fail_buys(request: httpx.Request) -> None:
+        if request.method == "POST" and b'"buy-market"' in request.read():
+            legs.append(len(house.wire.posts))
+            house.set_faults(f"{fault}@place=1x1")
+
+    house.wire.before = fail_buys
+    result = house.cycle()
+    assert legs and result.status is not CycleStatus.DONE
+    assert {record.state.value for record in house.records if record.side is Side.SELL} == {"filled"}
+    bought = [record for record in house.records if record.side is Side.BUY]
+    assert bought and not any(record.filled_quantity for record in bought)
+    assert not house.held("ETH") and not house.held("SOL")
+    house.wire.before = nothing
+    house.set_faults("")
+    must_be_settled(house, fault)
+    assert house.held("ETH") and house.held("SOL")
 
 
 def test_connection_that_never_was_abandons_the_intent_and_blocks_nothing(tmp_path: Path) -> None:

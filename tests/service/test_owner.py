@@ -15,7 +15,8 @@ from rebalancer.journal import records
 from rebalancer.journal.rows import Kind
 from rebalancer.service.cycle import CycleResult, weights_digest
 from rebalancer.service.shell import Progress, Step
-from tests.service.house import House
+from tests.service.house import DRIFTED, House
+from tests.service.truth import must_hold
 
 HOUR_S = 3600.0
 
@@ -150,6 +151,29 @@ def capped_change(tmp_path: Path) -> House:
     house.limits(max_turnover_per_cycle=Decimal(10))
     weights(house, BTC=10, ETH=55, SOL=15, USDT=20)
     return house
+
+
+def test_what_a_fee_took_of_a_bought_coin_is_not_sold_with_it(tmp_path: Path) -> None:
+    """The fee of a buy comes out of the coin: of what was bought less is there, and a sell of all of it is refused."""
+    house = House(tmp_path, balances={**DRIFTED, "SOL": Decimal(0)})
+    for _ in range(3):
+        house.cycle()
+    bought = [record for record in house.records if record.asset == "SOL" and record.side == "buy"]
+    assert bought and all(record.fees.get("SOL") for record in bought)
+    held = house.held("SOL")
+    assert held < sum(record.filled_quantity for record in bought)
+    house.clock.advance(5 * HOUR_S)
+    weights(house, BTC=55, ETH=25, USDT=20)
+    house.targets = replace(house.targets, leaving=("SOL",))
+    allow(house, house.cycle(), "1000000")
+    for _ in range(3):
+        house.cycle()
+        house.clock.advance(5 * HOUR_S)
+    sold = [record for record in house.records if record.asset == "SOL" and record.side == "sell"]
+    assert sold and {record.state.value for record in sold} == {"filled"}
+    lot = Decimal(1).scaleb(-house.exchange.market.specs()["solusdt"].amount_precision)
+    assert sum(record.filled_quantity for record in sold) == held // lot * lot and house.held("SOL") < lot
+    must_hold(house)
 
 
 def test_a_large_change_waits_for_leave_and_is_then_spread_to_its_end(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from rebalancer.core.canonical import parse_moment
 from rebalancer.core.orders import Event
-from rebalancer.errors import GuardTripped
+from rebalancer.errors import GuardTripped, RebalancerError
 from rebalancer.journal import records
 from rebalancer.journal.fold import IntentRecord
 from rebalancer.journal.rows import Kind
@@ -222,6 +223,29 @@ def test_answers_now_and_then_begin_the_hours_anew(tmp_path: Path) -> None:
         house.set_faults("html_502@balance")
         resolve_once(house.shell)
     assert sole(house).state.value == "unknown"
+
+
+@pytest.mark.parametrize("executed", [True, False])
+def test_a_day_without_answers_leaves_the_order_unknown_plans_nothing_and_ends_by_itself(
+    executed: bool, tmp_path: Path
+) -> None:
+    """A bot that gave up on its orders after some failed queries forgot six that had been accepted."""
+    house = unknown(tmp_path, "lost_reply" if executed else "lost_request")
+    lookups = ",".join(f"lost_request@{query}" for query in ("client-order", "open-orders", "order-search"))
+    asked = len(house.wire.calls)
+    for hour in range(24):
+        house.set_faults("lost_request" if hour % 2 else lookups)
+        with suppress(RebalancerError):  # as the scheduler does
+            assert resolve(house.shell, 3600) == 1, hour
+        with suppress(RebalancerError):
+            assert house.cycle(settle_s=0).status is CycleStatus.OUTCOME_UNKNOWN
+        assert sole(house).state.value == "unknown" and not house.payloads(Kind.EVIDENCE), hour
+    assert len(house.payloads(Kind.PLAN)) == 1 and len(house.wire.posts) == 1
+    assert 24 * 50 < len(house.wire.calls) - asked < 24 * 70 * 6, "about once a minute, whatever fails"
+    house.set_faults("")
+    assert resolve(house.shell, 480) == 0
+    assert sole(house).state.value == ("filled" if executed else "absent")
+    must_be_settled(house)
 
 
 def test_balances_that_moved_forbid_the_conclusion_and_the_order_goes_to_the_owner(tmp_path: Path) -> None:
