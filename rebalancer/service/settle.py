@@ -75,7 +75,10 @@ def poll_once(shell: Shell, key: Key) -> bool:
 
 def _with_fills(shell: Shell, order: Order) -> Settled | None:
     """Return the order with its match results, or None while they are not complete and final."""
-    fills = tuple(shell.venue.fetch_fills(order.venue_order_id))
+    try:
+        fills = tuple(shell.venue.fetch_fills(order.venue_order_id))
+    except RecordNotFound:  # what HTX says of an order that has none, or none yet, where an empty list would do
+        fills = ()
     if sum((fill.quantity for fill in fills), ZERO) != order.filled_quantity or not all(f.settled for f in fills):
         return None
     return Settled(order, fills, fees_of(fills))

@@ -33,6 +33,7 @@ class PrivateCall:
     now_ms: int
     old_shape: bool = False
     cleared_after_ms: int = 0  # match results appear this long after a fill
+    without_fills: str = "empty"  # empty | invalid: the match results of an order that has none (yet)
     canceled_search: str = "ignored"  # ignored | refused: a search for cancelled orders further back than they stay
 
     def orders(self) -> list[SimOrder]:
@@ -239,7 +240,10 @@ def order_fills(call: PrivateCall) -> Response:
     found = next((order for order in call.orders() if str(order.order_id) == call.argument), None)
     if found is None:
         return error_v1("base-record-invalid", "record invalid")
-    return ok_v1(_fill_rows(call, found))
+    rows = _fill_rows(call, found)
+    if not rows and call.without_fills == "invalid":
+        return error_v1("base-record-invalid", "record invalid")
+    return ok_v1(rows)
 
 
 def match_results(call: PrivateCall) -> Response:

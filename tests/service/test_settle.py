@@ -120,8 +120,9 @@ def test_any_mix_of_faults_leaves_one_true_end_for_every_intent(seed: int, tmp_p
     must_be_settled(house, seed)
 
 
-def test_fill_is_booked_only_when_its_match_results_are_there(tmp_path: Path) -> None:
-    house = House(tmp_path, options=ExchangeOptions(cleared_after_ms=3_000))
+@pytest.mark.parametrize("without_fills", ["empty", "invalid"])
+def test_fill_is_booked_only_when_its_match_results_are_there(without_fills: str, tmp_path: Path) -> None:
+    house = House(tmp_path, options=ExchangeOptions(cleared_after_ms=3_000, without_fills=without_fills))
     house.cycle()
     assert set(house.states()) == {"filled"}
     assert house.booked(DRIFTED) == {asset: house.held(asset) for asset in DRIFTED}
@@ -185,8 +186,9 @@ def test_accepted_order_that_never_appears_goes_to_the_owner_after_half_an_hour(
     assert house.states()[0] == "quarantined"
 
 
-def test_order_cancelled_without_a_fill_moves_nothing_and_the_plan_goes_on(tmp_path: Path) -> None:
-    house = House(tmp_path)
+@pytest.mark.parametrize("without_fills", ["empty", "invalid"])
+def test_order_cancelled_without_a_fill_moves_nothing_and_the_plan_goes_on(without_fills: str, tmp_path: Path) -> None:
+    house = House(tmp_path, options=ExchangeOptions(without_fills=without_fills))
     broken = {"market_sell_rate": Decimal("0.0000001")}
     house.wire.before_post(lambda: house.exchange.market.change_spec("btcusdt", **broken))
     house.cycle()
