@@ -29,7 +29,11 @@ LIES = {
 HANDS = (
     "crash", "clock_step", "disk_full", "restored_backup", "hand_trade", "deposit", "withdrawal", "targets_edited",
     "paused", "delisted", "twin", "volatile_jump", "paused_at_the_brink", "locked_up",
-    "row_gone", "row_never_held", "row_back", "row_excused", "hidden_deposit", "short_answer", "bought_without_row",
+    "row_gone", "row_never_held", "row_back", "hidden_deposit", "short_answer", "bought_without_row",
+    "answered_halt", "answered_coin", "answered_row", "answered_order", "answered_plan", "answer_taken",
+    "stale_answer", "foreign_answer", "torn_answer", "answered_twice", "replayed_answer", "copied_answer",
+    "garbage_answer", "no_plain_answer", "open_folder", "asked_pause", "asked_dry_run", "asked_stage_targets",
+    "garbage_request", "stale_request", "staged_confirmed",
 )  # fmt: skip
 PLACE_ODDS, READ_ODDS, LIE_ODDS = 0.35, 0.088, 0.10
 # Of the orders whose answer is lost, so many are carried out twice: only then does a search meet two of one id.

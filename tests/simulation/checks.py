@@ -22,6 +22,7 @@ from tests.simulation.reached import in_row
 from tests.simulation.refold import Refold
 from tests.simulation.rows import Listed
 from tests.simulation.strangers import NEVER, PREFIX, Strangers
+from tests.simulation.words import Words
 from tests.simulation.world import EPOCH, SPOT, World, must
 
 DAY = timedelta(hours=24)
@@ -39,7 +40,7 @@ class Checker:
     targets: Targets
     intents: dict[tuple[str, int], Known] = field(default_factory=dict)
     posts: list[Post] = field(default_factory=list)
-    halts: dict[int, str] = field(default_factory=dict)
+    halts: dict[int, str] = field(default_factory=dict)  # their texts
     paused: bool = False
     forgiven: set[str] = field(default_factory=set)  # client ids that an older disk or a twin forgot
     seen_seq: int = 0
@@ -52,8 +53,12 @@ class Checker:
     strangers: Strangers = field(init=False)
     listed: Listed = field(init=False)
     doubts: Doubts = field(init=False)
+    words: Words = field(init=False)
+    leaves: int = 0  # that were given so far
+    rereading: bool = False  # an older disk
 
     def __post_init__(self) -> None:
+        self.words = Words(self.world)
         self.strangers, self.listed, self.doubts = Strangers(self.world), Listed(self.world), Doubts(self.world)
 
     def read_rows(self) -> None:
@@ -84,11 +89,15 @@ class Checker:
             must(payload.get("price") == known.price, "I10", f"{known.cid} was planned at {known.price}: {payload}")
             known.state, known.sending = "sending", payload
         elif kind == "HALT":
-            self.halts[seq] = payload["code"]
+            self.halts[seq] = payload["text"]
             self.strangers.halts.append(payload["text"])
-        elif kind == "OUTCOME" or (kind == "ACK" and "event" in payload):
+        elif kind == "OUTCOME":
+            self._take_end(self.intents[key], payload)
+        elif kind == "ACK" and "event" in payload:
+            self._take_answer(payload, f"{run}/{number}")
             self._take_end(self.intents[key], payload)
         elif kind == "ACK":
+            self._take_answer(payload, "")
             self._take_word(payload)
 
     def _take_plan(self, run: str, payload: dict[str, Any]) -> None:
@@ -99,6 +108,27 @@ class Checker:
             must(not waiting, "I12", f"a plan while {waiting} are open")
             self.strangers.must_be_named({known.cid: known.state for known in self.intents.values()})
         self.listed.at_plan(payload, self.targets.assets)
+
+    def shown(self, about: str, what: str) -> object:
+        """Return what a question looks like by the rows: two are the same when all of it is."""
+        if about == "order":
+            run, _, number = what.rpartition("/")
+            known = self.intents[run, int(number)]
+            return known.state, known.moves
+        if about == "plan":
+            return self.plan_rows[what]["weights_digest"], self.leaves
+        if about == "halt":
+            return self.halts.get(int(what))
+        names = ("state", "since", "why", "rowless_since", "excused")
+        return [self.doubts.coins[what].get(name) for name in names]
+
+    def _take_answer(self, payload: dict[str, Any], order: str) -> None:
+        about = "order" if order else next(name for name in ("halt", "coin", "plan") if name in payload)
+        what = order or str(payload[about])
+        given = self.words.at_row(payload, self.shown(about, what), again=self.rereading)
+        if about == "coin" and given is not None and "rowless_since" in self.doubts.coins[what]:
+            self.listed.said(what, given.at_ms)
+        self.leaves += about == "plan"
 
     def _take_word(self, payload: dict[str, Any]) -> None:
         """Take in the owner's leave for a plan, or the answer about a coin or a halt."""
@@ -117,6 +147,7 @@ class Checker:
             found = sum(o.client_order_id == known.cid and o.state != "canceled" for o in self.ours())
             must(found < 2, "I1", f"one order is found of {known.cid}, the exchange holds {found}")
         known.state = NEXT[payload["event"]]
+        known.moves += 1
         self.states[known.state] += 1
         known.filled = Decimal(payload.get("filled_quantity", known.filled))
         known.quote = Decimal(payload.get("filled_quote", known.quote))
@@ -318,7 +349,10 @@ class Checker:
         self.strangers.forget()
         self.listed = listed.memory()  # what its old plans were made on is not to be held against what came after
         self.allowed, self.used, self.doubts = {}, Counter(), Doubts(self.world, doubted=self.doubts.doubted)
+        self.words.forget()
+        self.leaves, self.rereading = 0, True
         self.read_rows()
+        self.rereading = False
         self.forgiven |= before - {known.cid for known in self.intents.values()}
         # What was posted and is planned or sending on the old disk was settled on the lost one.
         self.forgiven |= {known.cid for known in self.intents.values() if known.state in OPEN | {"planned"}}

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from rebalancer.core.reasons import Deny, Skip
 from rebalancer.errors import GuardTripped, JournalError, RebalancerError, Unavailable
-from rebalancer.service.cycle import CycleResult, CycleStatus, weights_digest
+from rebalancer.service.cycle import CycleResult, CycleStatus
 from tests.simulation.checks import Checker
 from tests.simulation.disk import Disk
 from tests.simulation.hands import Hands, random_limits, random_orders, random_targets
-from tests.simulation.life import Life
+from tests.simulation.life import Life, in_place_of_the_machine
 from tests.simulation.network import Wire
+from tests.simulation.owner import Owner
+from tests.simulation.page import Page
 from tests.simulation.reached import ALL
 from tests.simulation.rows import Unlisted
 from tests.simulation.world import CROSSES, EPOCH, Crash, Violation, World, must
@@ -82,8 +84,11 @@ class Episode:
         self.targets = self.unlisted.in_force(self.wanted, 0)
         self.faulty = setup.choice(FAULTY)
         self.checker = Checker(self.world, self.disk, self.targets)
-        self.pause = folder / "pause"
-        self.hands = Hands(self.world, self.checker, self.pause, self.unlisted)
+        self.state = folder / "state"
+        self.state.mkdir(mode=0o700)
+        self.hands = Hands(self.world, self.checker, self.state / "pause")
+        self.owner = Owner(self.world, self.checker, self.state, self.unlisted)
+        self.page = Page(self.world, self.checker, self.state)
         self.world.meanwhile, self.world.at_the_brink = self.hands.meanwhile, self.hands.at_the_brink
         self.tally = Tally(episodes=1)
         self.life: Life | None = None
@@ -92,10 +97,8 @@ class Episode:
 
     def run(self) -> Tally:
         try:
-            for number in range(self.faulty + QUIET + STILL):
-                self.world.quiet = number >= self.faulty
-                self._slot(number)
-            self._must_be_settled()
+            with in_place_of_the_machine(self.world):
+                self._live()
         except Exception as exc:
             place = f"seed {self.world.seed}, step {self.world.step}"
             raise Violation(f"{place}: {type(exc).__name__}: {exc}") from exc
@@ -108,6 +111,12 @@ class Episode:
         self.tally.orders = len(self.checker.posts)
         self.tally.direct = sum(post.body["symbol"] in CROSSES for post in self.checker.posts)
         return self.tally
+
+    def _live(self) -> None:
+        for number in range(self.faulty + QUIET + STILL):
+            self.world.quiet = number >= self.faulty
+            self._slot(number)
+        self._must_be_settled()
 
     def digest(self) -> str:
         """Return a hash of every row and every place call: the same seed gives the same one."""
@@ -122,7 +131,7 @@ class Episode:
         checker.after_step(None)  # before the service can notice by itself what it wrongly believed
         self.unlisted.before_slot(number)
         if number < self.faulty + QUIET:
-            self.wanted = self.hands.before_slot(self.wanted)
+            self.wanted = self.page.confirm(self.hands.before_slot(self.wanted))
         self.targets = checker.targets = self.unlisted.in_force(self.wanted, number)
         self._maybe_twin()
         checker.strangers.look()
@@ -136,7 +145,7 @@ class Episode:
         must(world.calls - calls <= CALLS_MAX, "L5", f"{world.calls - calls} requests in a slot")
         must(checker.seen_seq - rows <= ROWS_MAX, "L5", f"{checker.seen_seq - rows} rows in a slot")
         checker.after_step(self.life.journal if self.life else None)
-        if others == self._others() and not unsettled:
+        if others == self._others() and not unsettled and not self.unlisted.hides:
             worse = checker.distance(checker.holdings()) - checker.distance(before)
             must(worse <= HARM_MAX, "I9", f"the portfolio is {worse:.4f} further from its targets")
         self._between_slots()
@@ -156,7 +165,7 @@ class Episode:
                 self.disk.fill()
                 self.world.fired["disk_full"] += 1
             self.last = life.cycle(self.targets, slot)
-            self.hands.allow(life.journal, self.last, weights_digest(self.targets.weights))
+            self.owner.saw(self.last)
         except Crash:
             self._die(maybe_restore=True)
         except JournalError:
@@ -189,7 +198,7 @@ class Episode:
             wire = Wire(self.world, self.checker)
             self.tally.lives += 1
             try:
-                self.life = Life(self.world, self.disk, wire, self.pause, self.targets)
+                self.life = Life(self.world, self.disk, wire, self.state, self.targets)
                 self.life.start()
             except RebalancerError as exc:
                 self.last_refusal = f"start: {exc}"
@@ -219,7 +228,9 @@ class Episode:
                 life = self._alive()
                 if life is None:
                     continue
-                self.hands.answer(life.journal)
+                self.owner.turn(life.journal, self.targets)
+                self.page.ask(self.targets)
+                self._obey(life)
                 if not life.turn():
                     break
             except Crash:
@@ -234,6 +245,19 @@ class Episode:
         if self.disk.exists() and rng.random() < 0.15:
             self.disk.copy(self.checker.listed.memory())
 
+    def _obey(self, life: Life) -> None:
+        """Let the service take what the owner and the page left; no file may end it."""
+        before, asked = self.checker.paused, self.page.asks()
+        self.world.obeying = True
+        try:
+            life.obey(self.targets)
+        except (Crash, JournalError):
+            asked = False  # it may have been swallowed: whoever asked sees that and asks again
+            raise
+        finally:
+            self.world.obeying = False
+            self.page.was_obeyed(before=before, asked=asked)
+
     def _maybe_twin(self) -> None:
         """Now and then a clone of the whole machine runs one cycle beside the original."""
         if self.world.quiet or self.life is None or self.world.chance["hands"].random() >= 0.008:
@@ -244,7 +268,7 @@ class Episode:
         wire = Wire(self.world, checker, faulty=False)
         own = self.life
         try:
-            twin = Life(self.world, disk, wire, self.pause, self.targets)
+            twin = Life(self.world, disk, wire, self._copied_state(), self.targets)
             twin.start()
             twin.cycle(self.targets, self.world.now.replace(minute=0, second=0, microsecond=0) + timedelta(minutes=1))
             twin.end()
@@ -255,6 +279,14 @@ class Episode:
         self.life = own
         known = {cid.cid for cid in self.checker.intents.values()}
         self.checker.forgiven |= {order.client_order_id for order in self.checker.ours()} - known
+
+    def _copied_state(self) -> Path:
+        """Return the clone's state directory; of what lies in it only the pause matters to one cycle."""
+        copied = self.state.with_name(f"clone-{self.world.fired['twin']}")
+        copied.mkdir(mode=0o700)
+        if self.checker.paused:
+            (copied / "pause").write_text("simulated\n", encoding="utf-8")
+        return copied
 
     def _must_be_settled(self) -> None:
         """L1 to L4: without faults every order has its end, nothing halts, and the portfolio is where it can be."""

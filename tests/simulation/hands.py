@@ -7,18 +7,11 @@ from dataclasses import replace
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 
-from rebalancer.core.orders import Event, IntentState
-from rebalancer.core.reasons import Deny
 from rebalancer.core.targets import BandPolicy, BandRule, Limits, OrderPolicy, OrderType, Route, Targets
-from rebalancer.core.trust import CoinState
-from rebalancer.journal import records
-from rebalancer.journal.store import Journal
-from rebalancer.service.cycle import CycleResult
 from rebalancer.simulator.state import SimOrder
 from tests.core.builders import targets as make_targets
 from tests.simulation import chaos
 from tests.simulation.checks import Checker
-from tests.simulation.rows import Unlisted
 from tests.simulation.world import COINS, World
 
 # Little enough to be there as a rule, so that some lives have less than they are to keep.
@@ -76,8 +69,8 @@ def random_orders(rng: random.Random) -> OrderPolicy:
 class Hands:
     """Acts by chance before each slot, and while the service waits."""
 
-    def __init__(self, world: World, checker: Checker, pause: Path, unlisted: Unlisted) -> None:
-        self._world, self._checker, self._pause, self._unlisted = world, checker, pause, unlisted
+    def __init__(self, world: World, checker: Checker, pause: Path) -> None:
+        self._world, self._checker, self._pause = world, checker, pause
         self._rng = world.chance["hands"]
         self._delisted = ""
         self._resting: SimOrder | None = None
@@ -200,41 +193,3 @@ class Hands:
             self.pause()
         if self._world.chance["brink"].random() < 0.0006:
             self._lock_up()
-
-    def allow(self, journal: Journal, result: CycleResult, weights: str) -> None:
-        """Allow a plan that asks for it, sooner or later, and not always as much as it needs."""
-        denials = result.plan.denials if result.plan is not None else ()
-        asks = any(denial.code is Deny.ACK_NEEDED for denial in denials)
-        if not asks or (not self._world.quiet and self._rng.random() < 0.4):
-            return
-        self._world.fired["leave"] += 1
-        amount = Decimal(10**9 if self._world.quiet else self._rng.choice((500, 5_000, 10**6)))
-        journal.append(records.ack_plan(result.run_id, "owner", weights_digest=weights, up_to_quote=amount))
-
-    def answer(self, journal: Journal) -> None:
-        """Answer halts and quarantined orders truthfully, sooner or later."""
-        if not self._world.quiet and self._rng.random() < 0.5:
-            return
-        for halt in tuple(journal.state.halts):
-            journal.append(records.ack_halt(halt, "owner"))
-        for asset, coin in journal.state.coins.items():
-            if coin.lacks_row and (asset in journal.state.ever_held or not self._unlisted.is_excused(asset)):
-                continue
-            if coin.lacks_row:
-                self._world.fired["row_excused"] += 1
-                self._checker.listed.said(asset)
-                journal.append(records.ack_coin(asset, "owner"))
-            elif coin.state is CoinState.FROZEN:
-                self._world.fired["thawed"] += 1
-                journal.append(records.ack_coin(asset, "owner"))
-        for record in journal.state.unresolved:
-            if record.state is IntentState.QUARANTINED:
-                real = [o for o in self._checker.ours() if o.client_order_id == record.client_order_id]
-                self._checker.forgiven.add(record.client_order_id)
-                traded = [o for o in real if o.filled]
-                event = Event.ACK_ABSENT if not traded else Event.ACK_FILLED
-                if traded and traded[0].state == "partial-canceled":
-                    event = Event.ACK_PARTIAL
-                sums = (sum((o.filled for o in real), Decimal(0)), sum((o.cash for o in real), Decimal(0)))
-                filled = sums if traded else None
-                journal.append(records.ack_intent(*record.key, event, who="owner", text="looked it up", filled=filled))

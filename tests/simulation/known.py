@@ -26,6 +26,7 @@ class Known:
     amount: Decimal
     price: str | None = None  # of an IOC order
     state: str = "planned"
+    moves: int = 0  # from state to state
     sending: dict[str, Any] | None = None
     filled: Decimal = Decimal(0)
     quote: Decimal = Decimal(0)

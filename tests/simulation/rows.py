@@ -37,8 +37,8 @@ class Listed:
         self.listed_ms.update(dict.fromkeys(totals, now_ms))
         self.held |= {coin for coin, total in totals.items() if total}
 
-    def said(self, coin: str) -> None:
-        self.words[coin] = self.world.true_ms
+    def said(self, coin: str, at_ms: int) -> None:
+        self.words[coin] = at_ms
 
     def bought(self, coin: str) -> None:
         if self.looks and coin not in self.looks[-1][1]:
@@ -100,6 +100,11 @@ class Unlisted:
     def is_gone(self) -> bool:
         return self.coin.lower() in self._world.user.unlisted
 
+    @property
+    def hides(self) -> bool:
+        """Whether something is held that nobody lists: what harm is, only who knows of it can tell."""
+        return self.is_gone and bool(self._world.held(self.coin))
+
     def before_slot(self, number: int) -> None:
         """Let rows vanish and come back, and let somebody deposit what is not listed."""
         world, rng = self._world, self._rng
@@ -110,7 +115,7 @@ class Unlisted:
             world.fired["row_gone" if self.was_held else "row_never_held"] += 1
         if not self.is_gone:
             return
-        if number == self._until or (world.quiet and world.held(self.coin)):
+        if number == self._until or (world.quiet and self.hides):
             world.user.unlisted.clear()
             world.fired["row_back"] += 1
         elif not world.quiet and rng.random() < 0.03:

@@ -23,7 +23,9 @@ LISTING = (*(f"{coin.lower()}usdt" for coin in (*COINS, "USDC")), *CROSSES)
 SPOT = "10101010"
 ACCESS_KEY, SECRET_KEY = "simulated-access-key", "simulated-secret-key"
 CRASH_ODDS = 0.0012
-STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "orders", "twice", "brink", "rows")
+SYNC_CRASH_ODDS = 0.02
+STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "orders", "twice", "brink", "rows",
+           "owner", "files", "page")  # fmt: skip
 
 
 class Crash(BaseException):
@@ -84,6 +86,7 @@ class World:
         self.lies: set[str] = set()  # about prices, for as long as a cycle
         self.lied_about = "btc"
         self.moved_ms = 0  # when somebody else last took coins away
+        self.obeying = False  # whether the service takes files right now
         self.storm_until_ms = 0  # every call is answered 429 until then
         self.meanwhile: Callable[[], None] = lambda: None  # what others do while we wait
         self.at_the_brink: Callable[[frozenset[str]], None] = lambda _: None  # and while rows of such kinds are synced
@@ -129,6 +132,11 @@ class World:
             self.crashes[place] += 1
             self.fired["crash"] += 1
             raise Crash(place)
+
+    def sync(self) -> None:
+        """Let a file be synced; the service dies there, the owner's own terminal does not."""
+        if self.obeying:
+            self.maybe_crash("sync of a file", SYNC_CRASH_ODDS)
 
     def held(self, asset: str) -> Decimal:
         wallet = self.user.wallet(asset.lower())
