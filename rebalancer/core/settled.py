@@ -43,13 +43,13 @@ def decide_routed(
         again = routed if both is None else route_directly(snapshot, targets, usage, both.cuts, setting)
         if both is None or not again.straight:  # over the quote coin alone, what it adds might not be payable
             break
-        if _sells_too_much(snapshot, targets, both.cuts):  # the first has held whole lots back, and they count twice
+        if sells_too_much(snapshot, targets, both.cuts):  # the first has held whole lots back, and they count twice
             break
         outcome, routed = both, again
     return outcome, routed
 
 
-def _sells_too_much(snapshot: Snapshot, targets: Targets, cuts: Sequence[Cut]) -> bool:
+def sells_too_much(snapshot: Snapshot, targets: Targets, cuts: Sequence[Cut]) -> bool:
     """Return whether a coin would be sold beyond what is free of it."""
     sells = [cut for cut in cuts if cut.wish.side is Side.SELL]
     return any(cut.sized.size.value > spendable(targets, snapshot.balances[cut.wish.asset]) for cut in sells)

@@ -169,6 +169,7 @@ def test_kept_cash_is_not_spent() -> None:
     short = plan(ON_TARGET, kept={"USDT": d(2001)})
     assert short.refused and short.denials[0].code is Deny.CASH_BELOW_KEEP
     assert (short.denials[0].limit, short.denials[0].value) == ("2001", "2000")
+    assert not short.notes, "none of it is locked"
 
 
 LOPSIDED = {"BTC": "0.10", "ETH": "0.8", "SOL": "2"}  # 5,000, 2,000 and 200 where 40, 30 and 10 % are wanted
@@ -188,6 +189,7 @@ def test_kept_cash_that_is_locked_is_made_good_by_what_is_sold_and_the_rest_of_t
     sold, bought = of_side(made, Side.SELL), of_side(made, Side.BUY)
     assert sold == 1320 and d("0.99") * (sold - 400) < bought < sold - 400
     assert len(made.notes) == 1 and made.notes[0].startswith("400 USDT of what [keep] says are locked in open orders")
+    assert not with_cash("500", "2000", "500").notes, "all of it is free"
 
 
 def test_where_making_kept_cash_good_takes_all_that_would_be_sold_cash_does_not_pass_its_target() -> None:

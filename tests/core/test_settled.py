@@ -10,10 +10,12 @@ import pytest
 from rebalancer.core.model import Balance, FeeRate, Side, Snapshot
 from rebalancer.core.plan import Plan
 from rebalancer.core.planner import make_plan
-from rebalancer.core.settled import after_legs
+from rebalancer.core.settled import after_legs, sells_too_much
 from rebalancer.core.targets import BandPolicy, BandRule, Limits, OrderPolicy, OrderType, Route, Targets
 from tests.core.builders import LOOSE, d, snapshot, targets, with_crosses
+from tests.core.test_cuts import buy, sell
 from tests.core.test_direct import AFTERWARDS, ALL_THE_WAY, seen_with, wanted
+from tests.core.test_rounds import placed
 
 DEAR = "0.03"  # against USDT; the direct pair asks 0.002
 
@@ -111,3 +113,11 @@ def test_a_second_round_sells_no_more_of_a_coin_than_there_is(
     assert any(leg.direct is not None for leg in plan.legs)
     after = after_legs(account, plan.legs)
     assert all(each.free >= kept.get(asset, 0) for asset, each in after.balances.items())
+
+
+@pytest.mark.parametrize(("size", "too_much"), [("4", False), ("4.1", True)], ids=str)
+def test_all_that_is_free_of_a_coin_and_need_not_be_kept_may_be_sold(size: str, too_much: bool) -> None:
+    account = snapshot({"AAA": "5", "BBB": "0", "USDT": "0"}, {"AAA": 10, "BBB": 10}, locked={"AAA": "9"})
+    aims = replace(targets({"AAA": 30, "BBB": 30, "USDT": 40}), kept={"AAA": d(1)})
+    cuts = [placed(buy("BBB", 20), "20"), placed(sell("AAA", 50), size)]
+    assert sells_too_much(account, aims, cuts) is too_much

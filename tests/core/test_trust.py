@@ -25,6 +25,8 @@ def test_a_price_is_near_another_up_to_two_fifths_of_it(mid: str, near: bool) ->
 def test_a_fill_speaks_against_what_was_believed_beyond_two_percent_of_it(paid: str, kept: bool) -> None:
     coin = CoinTrust(d(7), NOW, fresh=d(200))
     assert coin.after_fill_at(d(paid)) == (coin if kept else CoinTrust(d(7), NOW, accepted=True))
+    trusted = CoinTrust(d(200), NOW)
+    assert trusted.after_fill_at(d(paid)) == (trusted if kept else CoinTrust(d(200), NOW, accepted=True))
 
 
 def test_a_first_price_is_only_fresh_and_a_second_near_it_is_trusted() -> None:
@@ -73,3 +75,7 @@ def test_of_a_price_without_its_time_nothing_is_written_down() -> None:
     assert trust_document({"BTC": CoinTrust(d(1)), "ETH": CoinTrust(at=NOW)}) == {
         "BTC": {"state": "normal"}, "ETH": {"state": "normal"},
     }  # fmt: skip
+
+
+def test_the_owners_word_on_a_missing_row_can_be_taken_back_and_nothing_else_with_it() -> None:
+    assert FULL.unexcused() == replace(FULL, excused=False)
