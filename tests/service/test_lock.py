@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from rebalancer.errors import ConfigError, LockHeld
-from rebalancer.service import lock
 from rebalancer.service.lock import hold_lock
 
 HOLDER = """
@@ -67,30 +65,6 @@ def test_what_cannot_be_locked_is_a_setting_to_mend_and_no_defect(what: str, tmp
         pytest.raises(ConfigError, match=r"lock: cannot be locked: .*: move it away while nothing runs"),
         hold_lock(path),
     ):
-        pass
-
-
-@pytest.mark.parametrize(("kind", "refused"), [("nfs4", True), ("cifs", True), ("ext4", False), ("overlay", False)])
-def test_lock_on_a_network_file_system_is_refused_by_its_kind(
-    kind: str, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    device = tmp_path.stat().st_dev
-    mounts = tmp_path / "mountinfo"
-    mine = f"30 23 {os.major(device)}:{os.minor(device)} / /mnt rw,noatime shared:1 - {kind} server:/export rw"
-    mounts.write_text(f"23 27 0:9999 / /sys rw shared:7 - nfs4 sysfs rw\n{mine}\n")
-    monkeypatch.setattr(lock, "MOUNTS", mounts)
-    if refused:
-        with pytest.raises(ConfigError, match=rf"network file system \({kind}\).*REBALANCER_STATE_DIR"):
-            hold_lock(tmp_path / "lock").__enter__()
-        assert not (tmp_path / "lock").exists()
-    else:
-        with hold_lock(tmp_path / "lock"):
-            pass
-
-
-def test_system_that_does_not_tell_its_mounts_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "MOUNTS", tmp_path / "nothing")
-    with hold_lock(tmp_path / "lock"):
         pass
 
 
