@@ -40,10 +40,11 @@ def server_of(pages: Pages, access: Access, *, cert: Path | None = None, key: Pa
     """Return what answers with these pages and says nothing of itself; over TLS with both files."""
     import uvicorn  # noqa: PLC0415  # of the extra `web`
 
+    from rebalancer.service.clock import SystemClock  # noqa: PLC0415
     from rebalancer.web.app import make_app  # noqa: PLC0415
 
     config = uvicorn.Config(
-        make_app(pages, access),
+        make_app(pages, access, SystemClock()),  # the machine's: a demo hurries only what it shows
         log_level="warning",
         server_header=False,
         proxy_headers=False,

@@ -6,9 +6,12 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import re
 import secrets
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rebalancer.errors import ConfigError
@@ -16,6 +19,9 @@ from rebalancer.errors import ConfigError
 TOKEN_NAME = "web-token"  # noqa: S105  # a file's name
 TOKEN_BYTES = 32
 COOKIE = "rebalancer_session"
+IDLE_MAX = timedelta(hours=12)  # a page that nobody looks at for so long is left
+RENEW_AFTER = timedelta(minutes=5)
+WRONG_MAX, WRONG_WITHIN = 10, timedelta(minutes=1)  # tokens; nobody types faster
 STANDARD_PORTS = (80, 443)  # which browsers leave out
 FORM_FIELD = "form_token"
 HEADERS = {
@@ -33,6 +39,9 @@ HEADERS = {
 }
 
 
+_SINCE = re.compile(r"[0-9]{1,12}")
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """The token of this page and the names under which it may be asked for."""
@@ -42,9 +51,14 @@ class Access:
     secure: bool  # over TLS: its cookie goes nowhere else
 
     @property
-    def session(self) -> str:
-        """Return what the cookie holds: derived, so that the token itself is not in every request."""
-        return self._derived("session")
+    def cookie(self) -> str:
+        """Return the cookie's name; over TLS one that browsers take from this very host alone."""
+        return f"__Host-{COOKIE}" if self.secure else COOKIE
+
+    def session(self, now: datetime) -> str:
+        """Return what the cookie holds from now on: derived, so that the token itself is not in every request."""
+        since = str(int(now.timestamp()))
+        return f"{since}.{self._derived(f'session {since}')}"
 
     @property
     def form_token(self) -> str:
@@ -62,9 +76,15 @@ class Access:
         """Return whether somebody has the token."""
         return hmac.compare_digest(typed.strip().encode(), self.token.encode())
 
-    def is_in(self, cookie: str | None) -> bool:
-        """Return whether a request comes from somebody who logged in."""
-        return cookie is not None and hmac.compare_digest(cookie.encode(), self.session.encode())
+    def idle(self, cookie: str | None, now: datetime) -> timedelta | None:
+        """Return how long ago somebody who logged in asked for something; None for a stranger, and after too long."""
+        since, _, proof = (cookie or "").partition(".")
+        if not _SINCE.fullmatch(since) or not hmac.compare_digest(
+            proof.encode(), self._derived(f"session {since}").encode()
+        ):
+            return None
+        idle = abs(now - datetime.fromtimestamp(int(since), UTC))
+        return idle if idle <= IDLE_MAX else None
 
     def may_change(self, headers: Mapping[str, str], form_token: str | None) -> bool:
         """Return whether a change comes from a form of our own pages."""
@@ -78,6 +98,21 @@ class Access:
             and form_token is not None
             and hmac.compare_digest(form_token.encode(), self.form_token.encode())
         )
+
+
+class Attempts:
+    """Closes the door for a while after many wrong tokens."""
+
+    def __init__(self) -> None:
+        self._wrong: deque[datetime] = deque(maxlen=WRONG_MAX)
+
+    def count(self, now: datetime) -> None:
+        """Take note of a wrong token."""
+        self._wrong.append(now)
+
+    def too_many(self, now: datetime) -> bool:
+        """Return whether no token is looked at now, not even the right one."""
+        return len(self._wrong) == WRONG_MAX and abs(now - self._wrong[0]) < WRONG_WITHIN
 
 
 def load_token(state: Path) -> str:

@@ -19,6 +19,7 @@ from rebalancer.service import answers, requests
 from rebalancer.service.box import Box
 from rebalancer.service.questions import Word, find
 from rebalancer.settings import Paths
+from rebalancer.targets.staging import staged_in
 from tests.service.house import House as Whole
 
 
@@ -54,6 +55,20 @@ def test_an_answer_is_taken_at_a_turn_and_before_a_request_of_the_page(serving: 
     answers.leave(serving.paths.state, serving.halt())
     assert serving.turn() == ["answered", "asked"] and serving.turn() == []
     assert not serving.whole.journal.state.halts and serving.paths.pause.exists()
+
+
+@pytest.mark.parametrize("ask", requests.Ask)
+def test_a_button_that_is_pressed_twice_does_what_it_does_once(serving: Serving, ask: requests.Ask) -> None:
+    facts = {"reason": "holiday", "weights": {"BTC": "60", "USDT": "40"}, "based_on": "x"}
+    for _ in range(2):
+        requests.leave(serving.paths.state, requests.Request(ask, serving.whole.clock.now(), facts))
+    kept = []
+    for events in (["asked", "asked"], []):
+        assert [event for event in serving.turn() if event != "cycle"] == events
+        kept.append([serving.whole.pause.active(), staged_in(serving.paths.state)])
+    assert kept[0] == kept[1] == [ask is requests.Ask.PAUSE, kept[0][1]]
+    assert bool(kept[0][1]) is (ask is requests.Ask.STAGE_TARGETS)
+    assert not serving.whole.wire.posts and not serving.whole.records
 
 
 def test_an_answer_is_taken_while_paused_and_nothing_is_sent(serving: Serving) -> None:

@@ -85,7 +85,7 @@ def make_browser(place: Place) -> Browser:
     access = Access(TOKEN, hosts_of("127.0.0.1", PORT), secure=False)
     pages = Pages(place, access, FakeClock())
     pages.warm()
-    return Browser(make_app(pages, access))
+    return Browser(make_app(pages, access, FakeClock()))
 
 
 def make_site(folder: Path, *, cycles: int = 3) -> Site:
@@ -95,4 +95,4 @@ def make_site(folder: Path, *, cycles: int = 3) -> Site:
     (folder / "targets.toml").write_text(TARGETS)
     access = Access(TOKEN, hosts_of("127.0.0.1", PORT), secure=False)
     pages = Pages(make_place(folder), access, house.clock)
-    return Site(house, pages, Browser(make_app(pages, access)), access)
+    return Site(house, pages, Browser(make_app(pages, access, house.clock)), access)

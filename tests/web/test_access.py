@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from rebalancer.errors import ConfigError
-from rebalancer.web.access import TOKEN_NAME, Access, hosts_of, is_loopback, load_token
+from rebalancer.web.access import (
+    IDLE_MAX,
+    TOKEN_NAME,
+    WRONG_MAX,
+    WRONG_WITHIN,
+    Access,
+    Attempts,
+    hosts_of,
+    is_loopback,
+    load_token,
+)
+from tests.core.builders import NOW
 
 ACCESS = Access("t" * 43, hosts_of("127.0.0.1", 8765), secure=False)
 OURS = "http://127.0.0.1:8765"
@@ -45,16 +57,36 @@ def test_a_browser_that_says_another_site_asked_is_believed(site: str) -> None:
     assert not ACCESS.may_change({"origin": OURS, "sec-fetch-site": site}, ACCESS.form_token)
 
 
-@pytest.mark.parametrize("token", [None, "", "x", ACCESS.session, ACCESS.token])
+@pytest.mark.parametrize("token", [None, "", "x", ACCESS.session(NOW), ACCESS.token])
 def test_a_form_without_its_token_changes_nothing(token: str | None) -> None:
     assert not ACCESS.may_change({"origin": OURS}, token)
     assert ACCESS.may_change({"origin": OURS, "sec-fetch-site": "same-origin"}, ACCESS.form_token)
 
 
 def test_the_token_opens_the_cookie_does_not_and_neither_tells_the_other() -> None:
-    assert ACCESS.opens(ACCESS.token + "\n") and not ACCESS.opens(ACCESS.session) and not ACCESS.opens("")
-    assert ACCESS.is_in(ACCESS.session) and not ACCESS.is_in(ACCESS.token) and not ACCESS.is_in(None)
-    assert ACCESS.token not in ACCESS.session and len({ACCESS.token, ACCESS.session, ACCESS.form_token}) == 3
+    session = ACCESS.session(NOW)
+    assert ACCESS.opens(ACCESS.token + "\n") and not ACCESS.opens(session) and not ACCESS.opens("")
+    assert ACCESS.idle(session, NOW) == timedelta(0)
+    for forged in (None, "", ".", ACCESS.token, ACCESS.form_token, f"{session}0", f"9{session}", f"x{session}"):
+        assert ACCESS.idle(forged, NOW) is None, forged
+    assert ACCESS.token not in session and len({ACCESS.token, session, ACCESS.form_token}) == 3
+
+
+def test_a_session_ends_when_nobody_looked_for_half_a_day_and_cannot_be_made_younger() -> None:
+    session = ACCESS.session(NOW)
+    assert ACCESS.idle(session, NOW + IDLE_MAX) == IDLE_MAX
+    assert ACCESS.idle(session, NOW + IDLE_MAX + timedelta(seconds=1)) is None
+    since, _, proof = session.partition(".")
+    assert ACCESS.idle(f"{int(since) + 60}.{proof}", NOW) is None
+
+
+def test_many_wrong_tokens_in_a_minute_close_the_door_for_the_rest_of_it() -> None:
+    attempts = Attempts()
+    for second in range(WRONG_MAX):
+        assert not attempts.too_many(NOW + timedelta(seconds=second))
+        attempts.count(NOW + timedelta(seconds=second))
+    assert attempts.too_many(NOW + timedelta(seconds=WRONG_MAX))
+    assert not attempts.too_many(NOW + WRONG_WITHIN), "and who types slowly is let alone"
 
 
 def test_the_token_is_made_once_for_the_owners_eyes(tmp_path: Path) -> None:

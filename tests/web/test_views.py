@@ -20,10 +20,12 @@ from rebalancer.targets.listed import Listed, keep_listed
 from rebalancer.targets.staging import NAME as STAGED
 from rebalancer.targets.staging import stage
 from rebalancer.targets.versions import document_of
+from rebalancer.web.access import IDLE_MAX, WRONG_MAX, WRONG_WITHIN, Access, hosts_of
+from rebalancer.web.app import make_app
 from rebalancer.web.editing import weights_of
 from rebalancer.web.pages import Pages
 from tests.report.plans import HOSTILE
-from tests.web.site import TARGETS, Site, make_place, make_site
+from tests.web.site import ORIGIN, PORT, TARGETS, TOKEN, Browser, Site, make_place, make_site
 from tests.web.test_access import HOSTILE_HOSTS, HOSTILE_ORIGINS
 
 VIEWS = ("/", "/targets", "/runs", "/cost", "/health", "/coins/BTC", "/coins/USDT")
@@ -191,6 +193,42 @@ def test_the_cookie_is_for_this_site_and_no_script(tmp_path: Path) -> None:
         site.client.post("/login", data={"token": "wrong"}, headers={"origin": "http://127.0.0.1:8765"}).status_code
         == 403
     )
+
+
+def test_who_looks_now_and_then_stays_in_and_who_looks_no_more_is_out(site: Site) -> None:
+    for _ in range(6):
+        site.house.clock.advance(IDLE_MAX.total_seconds() / 2)
+        assert site.client.get("/", follow_redirects=False).status_code == 200
+    site.house.clock.advance(IDLE_MAX.total_seconds() + 1)
+    assert site.client.get("/", follow_redirects=False).status_code == 303
+    assert site.post("/ask/pause").status_code == 403
+    assert list(take(site.house.folder, site.house.clock.now())) == []
+
+
+def test_after_many_wrong_tokens_not_even_the_right_one_opens_for_a_minute(tmp_path: Path) -> None:
+    site = make_site(tmp_path, cycles=1)
+
+    def log_in(token: str) -> int:
+        form = {"data": {"token": token}, "headers": {"origin": ORIGIN}, "follow_redirects": False}
+        return int(site.client.post("/login", **form).status_code)
+
+    assert [log_in(f"guess {number}") for number in range(WRONG_MAX)] == [403] * WRONG_MAX
+    assert log_in(TOKEN) == log_in("guess") == 429
+    site.house.clock.advance(WRONG_WITHIN.total_seconds())
+    assert log_in(TOKEN) == 303
+
+
+def test_over_tls_the_cookie_is_bound_to_this_very_host(tmp_path: Path) -> None:
+    site = make_site(tmp_path, cycles=1)
+    access = Access(TOKEN, hosts_of("127.0.0.1", PORT), secure=True)
+    origin = {"origin": ORIGIN.replace("http:", "https:")}
+    browser = Browser(make_app(site.pages, access, site.house.clock))
+    answer = browser.post("/login", data={"token": TOKEN}, headers=origin, follow_redirects=False)
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("__Host-") and {"Secure", "HttpOnly", "Path=/", "SameSite=strict"} <= set(
+        cookie.split("; ")
+    )
+    assert "domain" not in cookie.lower()
 
 
 def test_logging_out_takes_the_cookie_away(site: Site) -> None:
