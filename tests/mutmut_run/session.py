@@ -3,7 +3,8 @@
 python -m tests.mutmut_run.session ORDER   (in a copy with mutants; `judging` starts it, ORDER is its JSON)
 
 First each test runs alone in a child without a mutant: what it takes, which functions it enters. Then all run in one
-child without a mutant, in the order in which they are asked later. Only where both pass can a failure be a mutant's.
+child without a mutant, the cheapest first, and in another the other way round. Only where all pass is a failure a
+mutant's own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.mutmut_run.children import Ending, How, Task, die_with_parent, run_all
+from tests.mutmut_run.covering import Covering
 from tests.mutmut_run.progress import Progress
-from tests.mutmut_run.switch import Switch, function_of
+from tests.mutmut_run.switch import Switch
 from tests.mutmut_run.trials import Known, Trials, other_threads
 
 # No pytest plugin that chooses an order, keeps a state or has limits of its own; the same examples for every mutant.
@@ -111,39 +113,43 @@ class Judge:
                 _stop(f"to import {name} starts a thread, so nothing can be forked any more")
 
     def _prove_the_order(self, trials: Trials, known: Sequence[Known]) -> None:
-        """Stop unless all tests pass one after the other in one child, without a mutant."""
-        task = Task("null", partial(trials.ask, None, known), self._asleep_s_max(known))
-        (ending,) = run_all([task], 1, self._scratch)
-        if ending.told is None:
-            _stop(f"a child that runs all tests without a mutant does not end well ({ending.how}):\n{_words(ending)}")
-        if ending.told["by"]:
-            _stop(
-                f"{ending.told['by']} passes alone and fails after the tests that are cheaper, without any mutant, so "
-                f"its failures prove nothing:\n{ending.told['failure']}"
-            )
-        self._progress.say(f"{len(known)} tests pass in a forked child without a mutant, in the order of judging")
+        """Stop unless all tests pass one after the other in one child, without a mutant, in either order."""
+        orders = {"cheaper": known, "dearer": known[::-1]}
+        tasks = [
+            Task(which, partial(trials.ask, None, tests), self._asleep_s_max(tests)) for which, tests in orders.items()
+        ]
+        for ending in run_all(tasks, self._jobs, self._scratch):
+            if ending.told is None:
+                _stop(
+                    f"a child that runs all tests without a mutant does not end well ({ending.how}):\n{_words(ending)}"
+                )
+            if ending.told["by"]:
+                _stop(
+                    f"{ending.told['by']} passes alone and fails after the tests that are {ending.about}, without any "
+                    f"mutant, so its failures prove nothing:\n{ending.told['failure']}"
+                )
+        self._progress.say(
+            f"{len(known)} tests pass in forked children without a mutant: alone, and all in either order"
+        )
 
     def _judge(self, trials: Trials, known: Sequence[Known]) -> None:
-        covering: dict[str, list[Known]] = {}
-        for test in known:
-            for function in test.functions:
-                covering.setdefault(function, []).append(test)
-        asked = self._order["mutants"]
-        tasks = list(self._tasks(trials, covering))
+        covering = Covering(known)
+        asked = [mutant for mutant in self._order["mutants"] if covering.has(mutant["name"])]
         with Path(self._order["results"]).open("a", encoding="utf-8") as results:
-            for mutant in asked:
-                if function_of(mutant["name"]) not in covering:
+            for mutant in self._order["mutants"]:
+                if not covering.has(mutant["name"]):
                     self._write(results, mutant, "no tests", None)
-            for ending in self._progress.over(run_all(tasks, self._jobs, self._scratch), len(tasks), "judged"):
-                self._write(results, ending.about, *_status(ending))
+            endings = run_all(self._tasks(trials, covering, asked), self._jobs, self._scratch)
+            for ending in self._progress.over(endings, len(asked), "judged"):
+                status, by = _status(ending)
+                self._write(results, ending.about, status, by)
+                if by is not None:
+                    covering.note_kill(ending.about["name"], by)
 
-    def _tasks(self, trials: Trials, covering: Mapping[str, Sequence[Known]]) -> Iterator[Task]:
-        for mutant in self._order["mutants"]:
-            tests = covering.get(function_of(mutant["name"]), ())
-            if mutant["listed"]:
-                tests = _cheapest(tests, self._order["listed_s"])
-            if tests:
-                yield Task(mutant, partial(trials.ask, mutant["name"], tests), self._asleep_s_max(tests))
+    def _tasks(self, trials: Trials, covering: Covering, mutants: Iterable[Mapping[str, Any]]) -> Iterator[Task]:
+        for mutant in mutants:
+            tests = covering.tests_for(mutant["name"], self._order["listed_s"] if mutant["listed"] else None)
+            yield Task(mutant, partial(trials.ask, mutant["name"], tests), self._asleep_s_max(tests))
 
     def _asleep_s_max(self, tests: Sequence[Known]) -> float:
         """Return how long a child may sleep over tests: three times what they wait without a mutant, and some more."""
@@ -156,17 +162,6 @@ class Judge:
         self._progress.count(status)
         if status not in {"killed", "timeout", "crashed"} and not mutant["listed"]:
             self._progress.say(f"{status}: {mutant['name']}")
-
-
-def _cheapest(tests: Sequence[Known], budget_s: float) -> Sequence[Known]:
-    """Return tests from the front while they fit the budget, at least one."""
-    spent, kept = 0.0, []
-    for test in tests:
-        spent += test.cpu_s
-        if kept and spent > budget_s:
-            break
-        kept.append(test)
-    return kept
 
 
 def _status(ending: Ending) -> tuple[str, str | None]:

@@ -9,9 +9,11 @@ import pytest
 
 from tests.mutmut_run.__main__ import main
 from tests.mutmut_run.copies import make_copy, state_of
+from tests.mutmut_run.covering import Covering
 from tests.mutmut_run.groups import GROUPS, ROOT, files_of
 from tests.mutmut_run.mutants import Change, Mutant, applied, make_mutants, sampled
 from tests.mutmut_run.report import is_good, load_accepted, report
+from tests.mutmut_run.trials import Known
 from tests.mutmut_run.verdicts import Line, Verdict, end_last_line, load_lines
 
 KNOWN, NEW, GONE = Change("one.py", "f", "a", "b"), Change("one.py", "f", "a", "c"), Change("one.py", "f", "a", "d")
@@ -80,6 +82,20 @@ def test_what_was_killed_holds_and_what_lived_only_in_the_same_state_and_on_the_
     asked_little = Line("k", "survived", None, listed=True, state="old")
     assert asked_little.holds("old", listed=True) and not asked_little.holds("old", listed=False)
     assert not Line("k", "lost", None, listed=False, state="old").holds("old", listed=False)
+
+
+def test_a_mutant_is_asked_first_by_what_killed_its_like_and_then_by_the_cheapest_that_enter_its_function() -> None:
+    tests = [Known(name, cpu_s, cpu_s, ("one.x_f",)) for name, cpu_s in (("dear", 3.0), ("cheap", 0.1), ("fair", 1.0))]
+    covering = Covering([*tests, Known("other", 0.0, 0.0, ("one.x_g",))])
+    assert covering.has("one.x_f__mutmut_1") and not covering.has("one.x_h__mutmut_1")
+
+    def asked(budget: float | None = None) -> list[str]:
+        return [test.name for test in covering.tests_for("one.x_f__mutmut_2", budget)]
+
+    assert asked() == ["cheap", "fair", "dear"]
+    assert asked(1.2) == ["cheap", "fair"] and asked(0.0) == ["cheap"]
+    covering.note_kill("one.x_f__mutmut_1", "dear")
+    assert asked() == ["dear", "cheap", "fair"]
 
 
 def test_a_line_that_was_cut_short_is_not_read_and_not_written_behind(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from _pytest.runner import runtestprotocol
 from tests.mutmut_run.children import limit_processor_time
 from tests.mutmut_run.switch import Switch
 
-# A test may use ten times what it uses without a mutant, and two seconds more.
-SLOWER, SPARE_S, SURVEY_S = 10, 2, 600
+# A test may use ten times what it uses without a mutant, and a second more.
+SLOWER, SPARE_S, SURVEY_S = 10, 1, 600
 
 
 @dataclass(frozen=True)
