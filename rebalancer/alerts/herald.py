@@ -24,7 +24,7 @@ from rebalancer.core.money import ZERO
 from rebalancer.core.orders import IntentState
 from rebalancer.core.reasons import Deny
 from rebalancer.core.trust import CoinState
-from rebalancer.errors import AuthCause, AuthFailed, GuardTripped, RebalancerError, VenueError
+from rebalancer.errors import AuthCause, AuthFailed, GuardTripped, LockHeld, RebalancerError, VenueError
 from rebalancer.logs import redact
 from rebalancer.report.words import amount, in_doubt_text, money
 from rebalancer.seams import Clock
@@ -84,6 +84,17 @@ class Herald:
     def key_lasts(self, days_valid: int | None, text: str) -> None:
         """Tell of a key that will soon end: at three weeks, a week, and a day before."""
         self._take(*at_key(self._memory, days_valid, text))
+
+    @contextmanager
+    def attending(self) -> Iterator[None]:
+        """Put around a whole life of the service: the error that ends it is told. That another one runs is no news."""
+        try:
+            yield
+        except LockHeld:
+            raise
+        except Exception as exc:
+            self.saw(seen_of_error(exc))
+            raise
 
     @contextmanager
     def watching(self, bad_targets: Callable[[], str] = str) -> Iterator[list[CycleResult]]:

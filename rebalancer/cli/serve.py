@@ -106,7 +106,6 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
     clock = SystemClock(settings.clock_rate)
     stopping = stop_on_signals(clock)
     live = mode == LIVE
-    force = TargetsInForce(LastGood(settings.paths.targets, settings.paths.state), settings, live=live, say=log.warning)
     notifier = Notifier(os.environ, os.getpid())
 
     def enter() -> AbstractContextManager[House]:
@@ -125,6 +124,9 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
             return houses[0].shell.journal if houses else None
 
         herald = stack.enter_context(open_herald(settings, clock, log, also, journal))
+        stack.enter_context(herald.attending())
+        good = LastGood(settings.paths.targets, settings.paths.state)
+        force = TargetsInForce(good, settings, live=live, say=log.warning)
         house = _open_patiently(stack, enter, clock, notifier, stopping, log, herald)
         if house is None:
             log.info("stop")

@@ -9,7 +9,7 @@ import pytest
 
 from rebalancer.alerts.condition import Message
 from rebalancer.alerts.herald import Herald
-from rebalancer.errors import RebalancerError
+from rebalancer.errors import JournalError, LockHeld, RebalancerError
 from rebalancer.journal import records
 from tests.service.house import House
 
@@ -101,6 +101,14 @@ def test_a_pause_a_refusal_and_an_exchange_out_of_reach_each_have_their_name(tol
     told.cycle()
     told.cycle()
     assert told.ears.titles()[-1] == "unreachable"
+
+
+def test_what_ends_the_service_is_told_once_and_another_instance_is_not(told: Told) -> None:
+    for error in (LockHeld("another"), JournalError("the disk is full"), JournalError("the disk is full")):
+        with pytest.raises(type(error)), told.herald.attending():
+            raise error
+    assert [(each.title, each.body) for each in told.ears.told] == [("failed", "the disk is full")]
+    assert told.ears.pings == ["fail", "fail"]
 
 
 def test_other_targets_are_told_with_what_changed(told: Told) -> None:

@@ -6,6 +6,9 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
+
+from rebalancer.cli.exits import Exit
 from tests.alerts.listening import listening
 from tests.cli.exchanges import exchange_with
 from tests.e2e.processes import Home, rebalancer
@@ -47,3 +50,34 @@ def test_a_living_service_tells_that_its_key_will_soon_end(tmp_path: Path) -> No
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=40)
     assert [each["title"] for each in heard.notices].count("rebalancer: the key expires") == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code", "title", "words"),
+    [
+        ("key", Exit.CREDENTIALS, "rebalancer: key refused", "Verification failure"),
+        ("targets", Exit.CONFIG, "rebalancer: failed", "101"),
+        ("journal", Exit.FAILURE, "rebalancer: failed", "the file is empty"),
+    ],
+)
+def test_a_service_that_cannot_start_tells_why_it_stays_down(
+    tmp_path: Path, trouble: str, code: Exit, title: str, words: str
+) -> None:
+    home = Home(tmp_path)
+    home.state.mkdir()
+    with listening() as heard, running_exchange(*exchange_options(tmp_path)) as (url, _):
+        credentials = home.folder / "credentials"
+        (credentials / "rebalancer_notify_urls").write_text(heard.board + "\n")
+        (credentials / "rebalancer_ping_url").write_text(heard.watcher + "\n")
+        if trouble == "key":
+            (credentials / "rebalancer_htx_secret_key").write_text("another-secret-0001\n")
+        elif trouble == "targets":
+            home.targets.write_text(home.targets.read_text(encoding="utf-8").replace("BTC = 35", "BTC = 36"))
+        else:
+            (home.state / "journal.db").touch()
+        for _ in range(2):  # a supervisor tries again, and the owner is not told again
+            ended = rebalancer(home.environment(url, rate=RATE), "serve", "--live")
+            assert ended.returncode == code, ended.stderr
+    (notice,) = heard.notices
+    assert notice["title"] == title and words in notice["body"]
+    assert heard.pings == ["fail", "fail"]
