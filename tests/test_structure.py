@@ -200,6 +200,56 @@ def test_core_is_pure(path: Path) -> None:
         assert top in CORE_STDLIB | {"rebalancer", "numpy"}, f"{module_name(path)} imports {target}"
 
 
+REPEATING = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.AsyncFor)
+
+
+def calls_of(attribute: str, holder: str = "") -> dict[str, list[ast.FunctionDef]]:
+    """Return by module the functions that call a method of this name, on something of that name."""
+    made: dict[str, list[ast.FunctionDef]] = {}
+    for path in MODULES:
+        functions = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.FunctionDef)]
+        for function in functions:
+            for node in ast.walk(function):
+                if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                    continue
+                if node.func.attr == attribute and ast.unparse(node.func.value).endswith(holder):
+                    made.setdefault(module_name(path), []).append(function)
+    return made
+
+
+def test_a_place_call_has_one_way_out_and_nothing_on_it_repeats_or_is_decorated() -> None:
+    """Of one intent there is one call, ever: no retry may be within reach of it."""
+    ways = {
+        "rebalancer.service.execute": calls_of("place", "venue"),
+        "rebalancer.venues.htx.client": calls_of("post_once"),
+        "rebalancer.venues.htx.transport": calls_of("handle_request", "pool"),
+    }
+    for module, found in ways.items():
+        assert list(found) == [module] and len(found[module]) == 1, found
+        (function,) = found[module]
+        assert not function.decorator_list, function.name
+        words = {node.attr if isinstance(node, ast.Attribute) else node.id for node in ast.walk(function)
+                 if isinstance(node, ast.Attribute | ast.Name)}  # fmt: skip
+        assert not [word for word in words if "retry" in word.lower()], f"{module}.{function.name}"
+    (sends,) = ways["rebalancer.service.execute"]["rebalancer.service.execute"]
+    (signs,) = ways["rebalancer.venues.htx.client"]["rebalancer.venues.htx.client"]
+    for function in (sends, signs):
+        assert not [node for node in ast.walk(function) if isinstance(node, REPEATING)], function.name
+    (leg,) = calls_named("rebalancer.service.execute", sends.name)
+    assert not [node for node in ast.walk(leg) if isinstance(node, REPEATING) and sends.name in ast.unparse(node)]
+
+
+def calls_named(module: str, name: str) -> list[ast.FunctionDef]:
+    """Return the functions of a module that call one of its functions."""
+    (path,) = (path for path in MODULES if module_name(path) == module)
+    return [
+        function
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef)
+        and any(isinstance(n, ast.Call) and ast.unparse(n.func) == name for n in ast.walk(function))
+    ]
+
+
 def test_nobody_imports_the_command_line() -> None:
     for path in MODULES:
         if not within(module_name(path), ("rebalancer.cli", "rebalancer.__main__")):

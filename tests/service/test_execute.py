@@ -68,6 +68,14 @@ def test_intent_and_sending_are_on_disk_at_the_instant_a_place_call_leaves(tmp_p
     assert len(checked) == len(set(checked)) == len(house.records) > 1
 
 
+def test_each_order_leaves_right_after_its_own_connection_was_opened_and_the_clock_read_over_it(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.cycle()
+    calls = house.wire.calls
+    before = [calls[number - 1] for number, call in enumerate(calls) if call.startswith("POST")]
+    assert before == ["GET /v1/common/timestamp"] * len(house.wire.posts) and len(before) > 1
+
+
 def test_plan_and_all_its_intents_become_durable_together(tmp_path: Path) -> None:
     house = House(tmp_path)
     written: list[list[str]] = []

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import itertools
 import logging
 import os
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -134,6 +142,127 @@ def test_a_connection_closed_after_the_request_leaves_a_place_call_unknown(liste
     with HttpTransport(clock=FakeClock()) as http, pytest.raises(OutcomeUnknown):
         http.post_once(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"{}")
     thread.join(5)
+
+
+class KeptOpen:
+    """A server that keeps its connections open, or closes each after its answer without a word; by whom it was asked."""
+
+    def __init__(self, *, closing: bool = False) -> None:
+        self.asked: list[tuple[int, str]] = []  # number of the connection, method
+        self._connections = itertools.count(1)
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                self.number = next(outer._connections)
+
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.asked.append((self.number, self.command))
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+                self.close_connection = closing
+
+            def do_POST(self) -> None:
+                self.do_GET()
+
+            def log_message(self, *_arguments: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_each_place_call_leaves_over_the_connection_that_was_just_opened_for_it() -> None:
+    with KeptOpen() as server, HttpTransport(clock=FakeClock()) as http:
+        http.get(server.url)
+        for _ in range(2):
+            http.get(server.url, fresh=True)
+            http.post_once(server.url, b"{}")
+        http.get(server.url)
+    assert server.asked == [(1, "GET"), (2, "GET"), (2, "POST"), (3, "GET"), (3, "POST"), (1, "GET")]
+
+
+def test_connections_that_died_idle_cost_a_read_nothing_and_are_no_reason_to_send_twice() -> None:
+    with KeptOpen(closing=True) as server, HttpTransport(clock=FakeClock()) as http:
+        for _ in range(20):
+            with suppress(Unavailable):  # closed as it is written to: the client repeats a read
+                http.get(server.url)
+            http.get(server.url, fresh=True)
+            with suppress(OutcomeUnknown, NotSent):
+                http.post_once(server.url, b"{}")
+    methods = [method for _, method in server.asked]
+    assert methods.count("GET") >= 30 and 1 <= methods.count("POST") <= 20
+    assert all(pair != ("POST", "POST") for pair in itertools.pairwise(methods))
+
+
+@pytest.fixture
+def impostor(tmp_path: Path) -> Iterator[tuple[str, Path, list[bytes]]]:
+    """Serve TLS with a certificate that this machine made itself; yield address, certificate and what was heard."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here to make a certificate with")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2"]
+    make += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", str(cert), "-keyout", str(key)]
+    subprocess.run(make, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    heard: list[bytes] = []
+
+    def serve(server: socket.socket) -> None:
+        while True:
+            with suppress(OSError):  # a handshake that is broken off
+                connection, _ = server.accept()
+                with context.wrap_socket(connection, server_side=True) as secured:
+                    heard.append(secured.recv(65536))
+                continue
+            if server.fileno() < 0:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        yield f"https://127.0.0.1:{server.getsockname()[1]}/?Signature=CANARYSIG", cert, heard
+
+
+def test_a_host_whose_certificate_nobody_vouches_for_hears_nothing_whatever_the_environment_says(
+    impostor: tuple[str, Path, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, cert, heard = impostor
+    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+    monkeypatch.setenv("SSL_CERT_DIR", str(cert.parent))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(cert))
+    with HttpTransport(clock=FakeClock()) as http:
+        with pytest.raises(Unavailable, match="ConnectError"):
+            http.get(url)
+        with pytest.raises(NotSent, match="ConnectError"):
+            http.post_once(url, b"{}")
+    assert not any(heard), "not a byte of a request"
+    trusting = ssl.create_default_context(cafile=str(cert))
+    with httpx.Client(verify=trusting, trust_env=False) as client, suppress(httpx.HTTPError):
+        client.get(url)
+    assert any(b"CANARYSIG" in each for each in heard), "it would have listened"
+
+
+def test_no_version_of_tls_older_than_1_2_is_spoken() -> None:
+    with HttpTransport(clock=FakeClock()) as http:
+        reads: Any = http._reads
+        for pool in (reads, http._fresh_orders_pool()):
+            context = pool._pool._ssl_context
+            assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+            assert context.verify_mode is ssl.CERT_REQUIRED and context.check_hostname
 
 
 def test_a_refused_connection_proves_that_nothing_was_sent(listener: socket.socket) -> None:
