@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from rebalancer.journal.rows import Kind
 from rebalancer.service.cycle import CycleStatus
 from rebalancer.service.pause import PauseSwitch
 from rebalancer.service.shell import Progress, Step
+from rebalancer.venues.htx.budget import WINDOW_S
+from rebalancer.venues.htx.transport import REMAIN_HEADER
 from tests.service.house import House
 from tests.service.truth import must_be_settled
+from tests.support import FakeClock
 
 WAYS: dict[str, Callable[[House], None]] = {
     "paused": lambda house: house.pause.pause("enough"),
@@ -58,6 +62,29 @@ def test_order_that_is_on_its_way_is_still_settled(way: str, tmp_path: Path) -> 
     house = House(tmp_path)
     house.wire.before_post(lambda: WAYS[way](house))
     house.cycle()
+    assert house.states() == ["filled", "abandoned", "abandoned"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_stop_while_an_order_waits_for_its_turn_at_the_exchange_sends_nothing_more(way: str, tmp_path: Path) -> None:
+    house = House(tmp_path)
+    answer = house.wire.handle_request
+
+    def few_left(request: httpx.Request) -> httpx.Response:
+        response = answer(request)
+        if request.method == "POST":  # somebody else of the same user uses them up
+            response.headers[REMAIN_HEADER] = "2"
+        return response
+
+    def wait(seconds: float) -> None:
+        FakeClock.sleep(house.clock, seconds)
+        if len(house.wire.posts) == 1 and seconds > WINDOW_S / 2:
+            WAYS[way](house)
+
+    house.wire.handle_request = few_left  # type: ignore[method-assign]
+    house.clock.sleep = wait  # type: ignore[method-assign]
+    assert house.cycle().text == way
+    assert len(house.wire.posts) == 1
     assert house.states() == ["filled", "abandoned", "abandoned"]
 
 

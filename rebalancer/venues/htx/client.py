@@ -112,7 +112,11 @@ class HtxVenue:
         return (self._offset or timedelta(0)).total_seconds()
 
     def warm_order_path(self) -> float:
-        """Open the connection for the next place call, read the clock over it, return the skew in seconds."""
+        """Open the connection for the next place call, read the clock over it, return the skew in seconds.
+
+        The call's turn in our budget is waited for here: nothing waits between the last look at the pause and the send.
+        """
+        self._budget.take("place")
         self._measure_time(fresh=True)
         return self.skew_s
 
@@ -206,7 +210,6 @@ class HtxVenue:
         query = signed_query(
             credentials, method="POST", host=self._signing_host, path=PLACE_PATH, moment=request.signed_at
         )
-        self._budget.take("place")
         reply = self._http.post_once(f"{self._base_url}{PLACE_PATH}?{query}", body)
         self._budget.heed("place", reply.remaining)
         return placed_order_id("place", self._hiding(reply))
