@@ -29,7 +29,7 @@ from rebalancer.core.model import (
     Ticker,
 )
 from rebalancer.core.money import BaseAmount, QuoteAmount
-from rebalancer.errors import MalformedReply
+from rebalancer.errors import AuthCause, AuthFailed, MalformedReply
 from rebalancer.venues.htx.codes_map import CodeMap
 from rebalancer.venues.htx.wire_account import parse_accounts, parse_balances, parse_key_info, parse_uid
 from rebalancer.venues.htx.wire_market import (
@@ -179,6 +179,14 @@ def test_a_halted_market_tells_what_it_affects_and_until_when() -> None:
 
 def test_the_servers_clock_is_read_in_milliseconds() -> None:
     assert parse_server_time({"data": AT_MS}) == AT
+
+
+@pytest.mark.parametrize("state", ["lock", "fl-sys", "Working"])
+def test_an_account_that_does_not_work_is_a_refusal_of_the_account(state: str) -> None:
+    locked = BALANCE["data"] | {"state": state}
+    with pytest.raises(AuthFailed, match=r"^account-not-working: account 7 is locked by the exchange$") as caught:
+        parse_balances("7", {"data": locked}, CODES)
+    assert (caught.value.cause, caught.value.code) == (AuthCause.ACCOUNT, "account-not-working")
 
 
 def test_only_trade_and_frozen_rows_are_looked_at() -> None:
