@@ -98,6 +98,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 # The one door of each outside thing.
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "httpx": ("rebalancer.venues.htx.transport", "rebalancer.simulator.transport", "rebalancer.alerts.channels"),
+    "httpcore": ("rebalancer.venues.htx.deadline",),
     "starlette": ("rebalancer.web",),
     "prometheus_client": ("rebalancer.metrics",),
     "apprise": ("rebalancer.alerts.channels",),

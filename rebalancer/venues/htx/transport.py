@@ -10,12 +10,13 @@ import logging
 import zlib
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
 from rebalancer.errors import NotSent, OutcomeUnknown, Unavailable
 from rebalancer.seams import Clock
+from rebalancer.venues.htx.deadline import PunctualBackend, Wait
 from rebalancer.venues.htx.decode import BODY_BYTES_MAX
 from rebalancer.venues.htx.envelope import RawReply
 
@@ -26,7 +27,6 @@ CONNECTIONS = 16
 PIECE_BYTES = 1024 * 1024
 COUNT_DIGITS_MAX = 9
 REMAIN_HEADER = "X-HB-RateLimit-Requests-Remain"
-TIMEOUT = {"connect": CONNECT_S, "read": READ_S, "write": WRITE_S, "pool": POOL_S}
 _COMMON = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
@@ -91,6 +91,14 @@ def _unpacked(response: httpx.Response) -> Iterator[bytes]:
         raise Unavailable("answer that does not end where its packing does")
 
 
+class _Punctual(httpx.HTTPTransport):
+    """httpx's transport over streams that keep to a request's deadline; it has no public place for a backend."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._pool._network_backend = PunctualBackend(self._pool._network_backend)  # noqa: SLF001
+
+
 class HttpTransport:
     """Pooled connections for reads, and one of its own for each place call.
 
@@ -106,7 +114,7 @@ class HttpTransport:
 
     def _pool(self, connections: int) -> httpx.BaseTransport:
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        return self._transport or httpx.HTTPTransport(trust_env=False, limits=limits)
+        return self._transport or _Punctual(trust_env=False, limits=limits)
 
     def get(self, url: str, *, fresh: bool = False) -> RawReply:
         """Read one URL; with `fresh`, over the new connection that the next place call will use.
@@ -138,7 +146,11 @@ class HttpTransport:
     def _exchange(
         self, pool: httpx.BaseTransport, request: httpx.Request, deadline_s: float, tracer: _Tracer
     ) -> RawReply:
-        request.extensions = {"trace": tracer, "timeout": TIMEOUT}
+        wait = Wait(READ_S, self._clock, deadline_s)
+        request.extensions = {
+            "trace": tracer,
+            "timeout": {"connect": CONNECT_S, "read": wait, "write": WRITE_S, "pool": POOL_S},
+        }
         until = self._clock.monotonic_s() + deadline_s
         response = pool.handle_request(request)
         try:
