@@ -148,9 +148,10 @@ def _send_leg(run: Execution, leg: Leg) -> None:
     shell, intent = run.shell, run.intents[leg.intent_seq]
     if shell.stopped():
         raise PlanStopped("paused" if shell.pause.active() else "told to stop")
+    book, balances, looked_at = _fresh_look(run, leg)
+    # After the look, which may wait for balances: from here on its own age is what is asked.
     if age_s(shell.clock, run.decided_at) > PLAN_AGE_MAX_S:
         raise PlanStopped(f"the plan is older than {PLAN_AGE_MAX_S:.0f} s; the next slot plans afresh")
-    book, balances, looked_at = _fresh_look(run, leg)
     fitted = _fitted(run, leg, book, balances)
     if isinstance(fitted, str):
         shell.journal.append(records.outcome(run.run_id, leg.intent_seq, Event.DENY, text=fitted))

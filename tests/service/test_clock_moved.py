@@ -61,6 +61,24 @@ def test_machine_that_sleeps_between_two_orders_sends_no_more_of_an_old_plan(leg
     must_be_settled(house, leg)
 
 
+def test_machine_that_sleeps_while_a_leg_waits_for_its_look_sends_nothing_of_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path)
+    wait = house.machine.sleep
+
+    def sleep_deep(seconds: float) -> None:
+        wait(seconds)
+        if "planned" in house.states():
+            house.machine.suspend(3600)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.machine, "sleep", sleep_deep)
+        assert "older than 300 s" in house.cycle().text
+    assert not house.wire.posts
+    must_be_settled(house)
+
+
 def test_disk_that_takes_long_to_write_an_order_down_lets_none_leave_that_is_old_by_then(tmp_path: Path) -> None:
     house = House(tmp_path)
 
