@@ -17,25 +17,27 @@ PLACE = {
     "system_error_refused": 2, "gateway_executed": 2, "http_429": 1, "rate_code": 1, "html_502": 2, "html_200": 1,
     "truncated": 2, "redirect": 1, "connect_error": 2, "ok_without_id": 1, "unlisted_code": 1, "invisible": 5,
     "duplicate": 0.7, "partial": 4, "breaker": 2, "late_fill": 4, "auction": 1,
-    "price_ran": 4,
+    "price_ran": 4, "redelivered": 0.7, "limbo": 1, "key_refused": 0.5,
 }  # fmt: skip
 BALANCE = {"balance_lag": 4, "missing_row": 2, "empty_list": 1}
 LOOKUP = {"blind": 6}
 # About prices and listings, for a whole cycle.
 LIES = {
     "zero_price": 2, "one_sided": 2, "frozen_price": 2, "times_ten": 1.5, "times_ten_all": 1, "depeg": 1.5, "halted": 1, "cancel_only": 1,
+    "last_off": 1, "wide_spread": 1, "crossed": 1, "thin_book": 1, "symbol_gone": 1, "fee_gone": 1, "coin_halted": 1,
 }  # fmt: skip
 # What people, machines and disks do between and during cycles.
 HANDS = (
     "crash", "clock_step", "disk_full", "restored_backup", "hand_trade", "deposit", "withdrawal", "targets_edited",
     "paused", "delisted", "twin", "volatile_jump", "paused_at_the_brink", "locked_up",
+    "suspended", "disk_low", "forced", "restore_told",
     "row_gone", "row_never_held", "row_back", "hidden_deposit", "short_answer", "bought_without_row",
     "answered_halt", "answered_coin", "answered_row", "answered_order", "answered_plan", "answer_taken",
     "stale_answer", "foreign_answer", "torn_answer", "answered_twice", "replayed_answer", "copied_answer",
     "garbage_answer", "no_plain_answer", "open_folder", "asked_pause", "asked_dry_run", "asked_stage_targets",
     "garbage_request", "stale_request", "staged_confirmed",
 )  # fmt: skip
-PLACE_ODDS, READ_ODDS, LIE_ODDS = 0.35, 0.088, 0.10
+PLACE_ODDS, READ_ODDS, LIE_ODDS = 0.37, 0.088, 0.14
 # Of the orders whose answer is lost, so many are carried out twice: only then does a search meet two of one id.
 TWICE, TWICE_ODDS = "duplicate_unanswered", 0.25
 

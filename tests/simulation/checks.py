@@ -322,7 +322,8 @@ class Checker:
         for known in self.intents.values():
             found = by_cid.get(known.cid, [])
             if known.state in NEVER:
-                must(not found or known.cid in self.forgiven, "I5", f"{known.cid} is {known.state}, but exists")
+                kept_back = known.cid in self.forgiven | self.world.limbo
+                must(not found or kept_back, "I5", f"{known.cid} is {known.state}, but exists")
             if known.state in ("filled", "partial") and known.cid not in self.forgiven and len(found) == 1:
                 real = (found[0].filled, found[0].cash)
                 must((known.filled, known.quote) == real, "I5", f"{known.cid}: booked {known.filled}, real {real}")

@@ -9,12 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from tests.simulation.known import Known
+from tests.simulation.lies import AGREEING, TELLING
 from tests.simulation.world import World, must
 
 DOUBTED = {"suspect", "frozen"}
 SMALLEST, SMALLEST_SHARE = Decimal(30), Decimal("0.002")  # of NAV: the smallest order is worth less than either
-# Lies that the lied-about coin's own figures give away, and those that only other figures do.
-TELLING, AGREEING = {"zero_price", "one_sided", "frozen_price"}, {"times_ten", "times_ten_all"}
 TENFOLD = (Decimal(8), Decimal(12))  # what a lie says a coin costs, with what its price moved in the slot
 
 

@@ -47,7 +47,7 @@ class Drawer:
             answer = replace(answer, asked_at=answer.asked_at - TOO_OLD)
         if fate == "foreign_answer":
             answer = replace(answer, account={**answer.account, "account_id": "20202020"})
-        given = replace(given, counts=fate in ("", "answered_twice"))
+        given = replace(given, counts=fate not in ("stale_answer", "foreign_answer"))
         with suppress(RequestRefused, OSError):  # the folder is not as it should be: the owner tries again later
             name = answers.leave(self._state, answer)
             words.by_id[name] = given

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rebalancer.core.reasons import Deny, Skip
 from rebalancer.errors import GuardTripped, JournalError, RebalancerError, Unavailable
+from rebalancer.journal import records
 from rebalancer.service.cycle import CycleResult, CycleStatus
 from tests.simulation.checks import Checker
 from tests.simulation.disk import Disk
@@ -94,6 +95,7 @@ class Episode:
         self.life: Life | None = None
         self.last: CycleResult | None = None
         self.last_refusal = ""
+        self.restored = False  # and the journal is to say so
 
     def run(self) -> Tally:
         try:
@@ -164,7 +166,9 @@ class Episode:
             if not self.world.quiet and rng.random() < 0.02:
                 self.disk.fill()
                 self.world.fired["disk_full"] += 1
-            self.last = life.cycle(self.targets, slot)
+            forced = not self.world.quiet and rng.random() < 0.02
+            self.world.fired["forced"] += forced
+            self.last = life.cycle(self.targets, slot, forced=forced)
             self.owner.saw(self.last)
         except Crash:
             self._die(maybe_restore=True)
@@ -199,6 +203,9 @@ class Episode:
             self.tally.lives += 1
             try:
                 self.life = Life(self.world, self.disk, wire, self.state, self.targets)
+                if self.restored:
+                    self.restored = False
+                    self.life.journal.append(records.halt(records.RESTORED, "restored: look at the orders since then"))
                 self.life.start()
             except RebalancerError as exc:
                 self.last_refusal = f"start: {exc}"
@@ -216,6 +223,8 @@ class Episode:
             listed = self.disk.restore(rng.randint(0, 3))
             self.world.fired["restored_backup"] += 1
             self.checker.disk_was_replaced(listed)
+            self.restored = rng.random() < 0.5  # by the verb that says so, or by a hand that copies files
+            self.world.fired["restore_told"] += self.restored
 
     def _between_slots(self) -> None:
         """Let the scheduler's turns ask about open orders, the owner answer, and a backup be made."""

@@ -97,6 +97,7 @@ class Hands:
             self.trade_by_hand()
         if self._happens(0.03, "clock_step"):
             world.wrong_by_ms = rng.choice((-1, 1)) * rng.choice((1_500, 8_000, 45_000, 600_000))
+        world.free_bytes = 10**6 if self._happens(0.01, "disk_low") else None
         if self._happens(0.015, "delisted"):
             self._delisted = f"{rng.choice(COINS).lower()}usdt"
             world.market.change_spec(self._delisted, state="offline")
@@ -111,7 +112,7 @@ class Hands:
         world, rng = self._world, self._world.chance["market"]
         width = 0.1 if world.quiet else 0.16
         if self._happens(0.003, "volatile_jump"):
-            self._level[rng.choice(COINS)] *= rng.choice((0.4, 1.9))
+            self._level[rng.choice(COINS)] *= rng.choice((0.2, 0.4, 1.9, 4.7))
         levels = {coin: level * (1 + rng.uniform(-width, width)) for coin, level in self._level.items()}
         world.market.move({coin.lower(): Decimal(f"{level:.6f}") for coin, level in levels.items()}, world.true_ms)
         world.lies.clear()
@@ -191,5 +192,9 @@ class Hands:
             self._world.exchange.deposit(self._world.user, "USDT", Decimal(25))
         if self._happens(0.002, "paused"):
             self.pause()
+        if self._happens(0.0006, "suspended"):
+            self._world.suspend(self._rng.choice((20_000, 90_000, 900_000, 8 * 3_600_000)))
+        if self._happens(0.0006, "clock_step"):
+            self._world.wrong_by_ms = self._rng.choice((-1, 1)) * self._rng.choice((1_500, 45_000, 600_000))
         if self._world.chance["brink"].random() < 0.0006:
             self._lock_up()

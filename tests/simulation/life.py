@@ -115,6 +115,7 @@ class Life:
             pause=PauseSwitch(self.paths.pause),
             stop_requested=lambda: False,
             say=self.said.append,
+            free_bytes=lambda: world.free_bytes,
         )
         # What keeps the list of coins and connects anew is outside this world.
         self.house = House(self.shell, cast("Connection", None), self.paths, Answering(self.journal, state))
@@ -122,11 +123,11 @@ class Life:
     def start(self) -> None:
         recover(self.shell)
 
-    def cycle(self, targets: Targets, slot: datetime) -> CycleResult:
+    def cycle(self, targets: Targets, slot: datetime, *, forced: bool = False) -> CycleResult:
         """Run a slot as the service does: what changed is written down, what was answered is taken, then a cycle."""
         self.house.take_over(targets)
         self.house.take_answers(targets)
-        return run_cycle(self.shell, targets, schedule_id=SCHEDULE, slot=slot, settle_s=0)
+        return run_cycle(self.shell, targets, schedule_id=SCHEDULE, slot=slot, settle_s=0, forced=forced)
 
     def obey(self, targets: Targets) -> None:
         """Take what was answered and asked for, as each turn of the scheduler does."""

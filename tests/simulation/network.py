@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -16,6 +15,7 @@ from rebalancer.simulator.exchange import Pending
 from rebalancer.simulator.faults import FAULT_KINDS, Faults, Rule
 from rebalancer.simulator.http import Request, Response
 from tests.simulation import chaos
+from tests.simulation.lies import edited, lied
 from tests.simulation.rows import Listed
 from tests.simulation.world import CRASH_ODDS, World
 
@@ -32,6 +32,7 @@ NOT_CARRIED_OUT = {
     "auction": error_v1("forbidden-trade-for-open-protect", "opening phase"),
     "blind": error_v1("base-record-invalid", "record invalid"),
     "delayed_request": Response(0, b"", dropped=True),
+    "key_refused": error_v1("api-signature-not-valid", "Signature not valid: Incorrect Access key [Access key错误]"),
 }
 LISTING = ("", "balance_lag", "missing_row", "empty_list")  # faults after which an answer is still a list of balances
 CARRIED_OUT = {
@@ -40,6 +41,7 @@ CARRIED_OUT = {
     "unlisted_code": error_v1("order-something-new", "?"),
     "html_200": Response(200, b"<html><body>maintenance</body></html>", {"content-type": "text/html"}),
     "duplicate_unanswered": Response(0, b"", dropped=True),
+    "limbo": Response(0, b"", dropped=True),
 }
 
 
@@ -151,8 +153,8 @@ class Wire(httpx.BaseTransport):
         if fault in CARRIED_OUT:
             return CARRIED_OUT[fault]
         if fault == "empty_list":
-            return _edited(answered, lambda document: document["data"].__setitem__("list", []))
-        return self._lied(answered, endpoint, request)
+            return edited(answered, lambda document: document["data"].__setitem__("list", []))
+        return lied(world, answered, endpoint, request.query.partition("symbol=")[2].partition("&")[0])
 
     def _handled(self, request: Request, fault: str) -> Response:
         """Let the exchange answer, with its own faults and with an order's odd fates."""
@@ -181,28 +183,12 @@ class Wire(httpx.BaseTransport):
             exchange.faults, exchange.options = Faults([], 0), options
             if fault == "breaker" and symbol in world.market.specs():
                 world.market.change_spec(symbol, market_buy_rate=Decimal("0.1"), market_sell_rate=Decimal("0.1"))
-        if fault == "invisible" and len(exchange.state.orders) > known:
+        if fault in ("invisible", "limbo") and len(exchange.state.orders) > known:
             newest = exchange.state.orders[max(exchange.state.orders)]
             newest.visible_ms = world.true_ms + rng.randint(1_000, 60_000)
-        return answered
-
-    def _lied(self, answered: Response, endpoint: str, request: Request) -> Response:
-        """Return the answer as the cycle's lie has it."""
-        world = self._world
-        coin = f"{world.lied_about}usdt" if world.lies else ""
-        books = {f"{world.lied_about}{quote}" for quote in ("usdt", "btc", "eth")} if world.lies else set()
-        about = request.query.partition("symbol=")[2].partition("&")[0]
-        for lie in world.lies:
-            if endpoint == "tickers" and answered.status == 200:
-                answered = _edited(answered, lambda document, lie=lie: _lie_in_tickers(document, lie, coin))
-                if lie == "times_ten_all":
-                    answered = _edited(answered, lambda document: _tenfold(document, world.lied_about))
-            elif endpoint == "depth" and about in books:
-                answered = _edited(answered, lambda document, lie=lie: _lie_in_book(document, lie))
-            elif endpoint == "market-status" and lie in ("halted", "cancel_only"):
-                state = 2 if lie == "halted" else 3
-                data = {"marketStatus": state, "affectedSymbols": "all"}
-                answered = _edited(answered, lambda document, data=data: document.__setitem__("data", data))
+            if fault == "limbo":  # locked and neither shown nor matched, for longer than any proof waits
+                newest.visible_ms = newest.due_ms = world.true_ms + rng.randint(480_000, 3_000_000)
+                world.limbo.add(newest.client_order_id)
         return answered
 
 
@@ -211,54 +197,3 @@ def _received(request: httpx.Request) -> Request:
     headers = {name.decode().lower(): value.decode() for name, value in request.headers.raw}
     path = url.raw_path.partition(b"?")[0].decode()
     return Request(request.method, headers["host"], path, url.query.decode(), headers, request.read(), "127.0.0.1")
-
-
-def _edited(answered: Response, edit: Callable[[dict[str, Any]], None]) -> Response:
-    try:
-        document = json.loads(answered.body)
-    except ValueError:
-        return answered
-    if document.get("status", "ok") != "ok" or document.get("code", 200) != 200:
-        return answered
-    edit(document)
-    return replace(answered, body=json.dumps(document).encode())
-
-
-def _lie_in_tickers(document: dict[str, Any], lie: str, coin: str) -> None:
-    for row in document.get("data", ()):
-        if lie == "depeg" and row["symbol"] == "usdcusdt":
-            row.update(close=row["close"] * 1.06, bid=row["bid"] * 1.06, ask=row["ask"] * 1.06)
-        if row["symbol"] != coin:
-            continue
-        if lie == "zero_price":
-            row["close"] = 0
-        if lie == "times_ten":  # every figure against the cash agrees with every other; the past and BTC do not
-            _scale(row, 10)
-
-
-def _tenfold(document: dict[str, Any], coin: str) -> None:
-    """Let every pair of a coin, whichever side it stands on, say that it costs ten times as much."""
-    for row in document.get("data", ()):
-        symbol = str(row["symbol"])
-        if symbol.startswith(coin):
-            _scale(row, 10)
-        elif symbol.endswith(coin):
-            _scale(row, 0.1)
-
-
-def _scale(row: dict[str, Any], factor: float) -> None:
-    for name in ("open", "high", "low", "close", "bid", "ask"):
-        row[name] *= factor
-
-
-def _lie_in_book(document: dict[str, Any], lie: str) -> None:
-    tick = document.get("tick")
-    if tick is None:
-        return
-    if lie == "one_sided":
-        tick["bids"] = []
-    if lie == "frozen_price":
-        tick["ts"] -= 120_000
-    if lie in ("times_ten", "times_ten_all"):
-        for side in ("bids", "asks"):
-            tick[side] = [[price * 10, quantity] for price, quantity in tick[side]]

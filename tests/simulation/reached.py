@@ -9,7 +9,7 @@ from typing import Any
 
 from rebalancer.core.reasons import Deny, Skip, Trigger, Why
 
-HALTS = ("contradiction", "duplicate_order", "foreign_order", "other_hand", "restored")
+HALTS = ("contradiction", "duplicate_order", "foreign_order", "key_refused", "other_hand", "restored")
 ALL = frozenset(
     [f"{kind.__name__.lower()} {each.value}" for kind in (Deny, Skip, Why, Trigger) for each in kind]
     + [f"halt {code}" for code in HALTS]

@@ -86,6 +86,9 @@ class World:
         self.lies: set[str] = set()  # about prices, for as long as a cycle
         self.lied_about = "btc"
         self.moved_ms = 0  # when somebody else last took coins away
+        self.slept_ms = 0  # how long the machine was suspended: its count of seconds stood still
+        self.limbo: set[str] = set()  # client ids of orders that are kept back for longer than the exchange ever says
+        self.free_bytes: int | None = None  # on the journal's disk
         self.obeying = False  # whether the service takes files right now
         self.storm_until_ms = 0  # every call is answered 429 until then
         self.meanwhile: Callable[[], None] = lambda: None  # what others do while we wait
@@ -97,6 +100,7 @@ class World:
             fill_precision=setup.choice(("significant", "amount")),
             old_shape=setup.random() < 0.3,
             deduct_fees_in_points=setup.random() < 0.2,
+            duplicates=setup.choice(("accept", "accept", "reject")),
         )
         self.exchange = Exchange(self.market, options=options)
         self.user: User = self.exchange.add_user(ACCESS_KEY, SECRET_KEY, self._holdings(setup))
@@ -107,7 +111,7 @@ class World:
             "BTC": Decimal(setup.randint(5, 60)) / 100,
             "ETH": Decimal(setup.randint(10, 900)) / 100,
             "SOL": Decimal(setup.randint(0, 9000)) / 100,
-            "USDT": Decimal(setup.randint(2000, 30_000)),
+            "USDT": Decimal(setup.choice((800, 2000, 8000, 20_000)) + setup.randint(0, 8000)),
             "USDC": Decimal(0),
             "HTX": Decimal(10_000_000),
         }
@@ -121,6 +125,11 @@ class World:
         assert ms >= 0, ms
         self.true_ms += ms
         self.step += 1
+
+    def suspend(self, ms: int) -> None:
+        """Let the machine sleep."""
+        self.slept_ms += ms
+        self.pass_ms(ms)
 
     def let_late_requests_arrive(self) -> None:
         """Let the exchange carry out what is due by now, as it does without being asked anything."""
@@ -147,7 +156,10 @@ class World:
 
 
 class SimClock:
-    """The machine's clock: its wall time may be wrong or step, its monotonic time is true; sleeping lets others act."""
+    """The machine's clock: its wall time may be wrong or step, its monotonic time stands still while it is suspended.
+
+    Sleeping lets others act.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -156,7 +168,7 @@ class SimClock:
         return self._world.now + timedelta(milliseconds=self._world.wrong_by_ms)
 
     def monotonic_s(self) -> float:
-        return (self._world.true_ms - START_MS) / 1000
+        return (self._world.true_ms - self._world.slept_ms - START_MS) / 1000
 
     def sleep(self, seconds: float) -> None:
         self._world.maybe_crash("sleep")
