@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 MASK = "***"
 LOST = "log line lost:"
-QUIET = ("httpx", "httpcore", "apscheduler", "asyncio", "filelock")
+QUIET = ("httpx", "httpcore", "apscheduler", "asyncio", "filelock", "apprise", "requests", "urllib3")
 # `Signature=…` in a query, also one encoded once more; `'Signature': '…'` in the text of a mapping. A bare colon counts
 # for HTX's own names only: behind the name of a variable of ours come words.
 _NAMED = re.compile(

@@ -15,16 +15,23 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 from pydantic import ValidationError
 
 from rebalancer import errors, logs
-from rebalancer.cli import main, targets
+from rebalancer.alerts.herald import Herald
+from rebalancer.cli import assets, main, targets
 from rebalancer.cli.exits import Exit
 from rebalancer.cli.main import run
 from rebalancer.errors import RebalancerError
+from rebalancer.journal import records
+from rebalancer.journal.store import Journal
+from rebalancer.metrics import Metrics
+from rebalancer.service.lock import hold_lock
 from rebalancer.settings import Settings
 from rebalancer.simulator.faults import FAULT_KINDS
 from rebalancer.venues.htx.sign import signed_query
+from tests.alerts.test_herald import Ears, Told
 from tests.canary import (
     ACCESS_KEY,
     KEYS,
@@ -39,6 +46,7 @@ from tests.canary import (
 )
 from tests.core.builders import NOW
 from tests.service.house import ACCOUNT
+from tests.support import FakeClock
 
 TARGETS = Path(__file__).parent.parent / "targets.toml"
 CHATTY = ("httpx", "httpcore", "asyncio", "filelock")
@@ -179,6 +187,55 @@ def test_an_answer_that_repeats_the_request_is_not_repeated_by_us(tmp_path: Path
     assert not [text for text in heard if "Signature=" in text]
 
 
+@pytest.mark.parametrize("answer", ECHOES)
+def test_no_notice_no_ping_and_no_figure_repeats_the_key(tmp_path: Path, answer: str) -> None:
+    house, ears = CanaryHouse(tmp_path), Ears()
+    metrics = Metrics(house.clock)
+    metrics.started(mode="live", venue="htx", version="1")
+    herald = Herald(tmp_path, ears, house.clock, lambda seen, result: metrics.saw(seen, result, house.journal.state))
+    told = Told(house, ears, herald)
+    honest = house.wire.handle_request
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        """Repeat every second place call, and from the third cycle on all that is asked."""
+        broken = (request.method == "POST" and len(house.wire.calls) % 2) or len(ears.pings) > 4
+        if broken:
+            house.wire.calls.append("echoed")
+        return ECHOES[answer](request) if broken else honest(request)
+
+    house.wire.handle_request = handle  # type: ignore[method-assign]
+    for _ in range(5):
+        told.cycle()
+    assert "echoed" in house.wire.calls and len(ears.told) > 1 and len(ears.pings) > 8
+    figures = generate_latest(metrics.registry).decode()
+    assert "rebalancer_condition" in figures
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.name == "alerts.json" for path in files)
+    assert hits(repr(ears.told), repr(ears.pings), figures, *files) == []
+    assert "Signature=" not in repr(ears.told) + figures
+
+
+def test_an_answer_that_waits_for_the_service_holds_nothing_of_the_key(
+    owner: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REBALANCER_HTX_ACCESS_KEY", ACCESS_KEY)
+    monkeypatch.setenv("REBALANCER_HTX_SECRET_KEY", SECRET_KEY)
+    state = tmp_path / "state"
+    with served() as url, listening("DEBUG", *CHATTY) as stream:
+        monkeypatch.setenv("REBALANCER_HTX_URL", url)
+        assert run(["run", "--live", "--settle", "0"]) in (Exit.DONE, Exit.WORK_LEFT)
+        with Journal.open(state / "journal.db", FakeClock()) as journal:
+            (row,) = journal.append(records.halt("foreign_order", "order 7 is not ours"))
+        with hold_lock(state / "lock"):
+            assert run(["ack", str(row.seq), "--yes", "--reason", "looked at it"]) == Exit.DONE
+            waiting = [path for path in state.rglob("*.json") if path.parent.name == "answers"]
+            assert waiting, list(state.rglob("*"))
+            run(["status", "--json"])
+            files = [path for path in state.rglob("*") if path.is_file()]
+            output = capsys.readouterr()
+            assert hits(output.out, output.err, stream.getvalue(), *files) == []
+
+
 NETWORK_ERRORS = [
     each
     for each in vars(httpx).values()
@@ -210,6 +267,7 @@ VERBS: dict[str, list[str]] = {
     "prices": ["prices"],
     "prices as JSON": ["prices", "--json"],
     "assets": ["assets"],
+    **{f"assets, {name}": ["assets", name] for name in assets.NAMES},
     "plan": ["plan"],
     **{f"plan as {form}": ["plan", "--format", form] for form in ("json", "csv", "md", "html")},
     "run": ["run", "--settle", "0"],
@@ -250,6 +308,7 @@ VERBS: dict[str, list[str]] = {
     "back-test, fetched": ["backtest", "fetch", "--days", "40"],
     "back-test": ["backtest", "run", "--policies", "bands,never"],
     "back-test as JSON": ["backtest", "run", "--policies", "bands", "--json"],
+    **{f"back-test as {form}": ["backtest", "run", "--policies", "bands", "--format", form] for form in ("csv", "md")},
     "back-test, a page": [
         "backtest",
         "run",

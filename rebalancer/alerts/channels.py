@@ -21,7 +21,7 @@ WAITING_MAX = 100  # what does not fit is dropped and said: the newest matters a
 LAST_WORDS_S = 15.0  # for what still waits at the end of the process
 Say = Callable[[str], None]
 
-for _name in ("httpx", "httpcore", "apprise"):  # they log addresses, which hold tokens
+for _name in ("httpx", "httpcore", "apprise", "requests", "urllib3"):  # they log addresses, which hold tokens
     _logger = logging.getLogger(_name)
     _logger.propagate = False
     _logger.addHandler(logging.NullHandler())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,18 +23,27 @@ if TYPE_CHECKING:
     from rebalancer.service.cycle import CycleResult
     from rebalancer.settings import Settings
 
+TOKEN_CHARS_MIN = 8
+
 
 def make_courier(settings: Settings, complain: Any) -> Courier:
     """Return what carries messages to the channels of the settings; without any it carries nothing."""
     from rebalancer.alerts.channels import Courier, apprise_sender, http_pinger  # noqa: PLC0415
 
     channels, watcher = settings.channels(), settings.ping_address()
-    register_secrets([*channels, *([watcher] if watcher else [])])
+    addresses = [*channels, *([watcher] if watcher else [])]
+    register_secrets([*addresses, *(part for address in addresses for part in _telling_parts(address))])
     return Courier(
         apprise_sender(channels) if channels else None,
         http_pinger(watcher) if watcher else None,
         complain,
     )
+
+
+def _telling_parts(address: str) -> list[str]:
+    """Return what of an address may be a token, for a library that logs it in parts: no scheme, no name of a host."""
+    parts = re.split(r"[/@?&=:#]+", address.partition("://")[2])
+    return [part for part in parts if len(part) >= TOKEN_CHARS_MIN and "." not in part and part != "localhost"]
 
 
 @contextmanager
