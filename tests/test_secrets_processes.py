@@ -78,6 +78,23 @@ def posted(port: int, path: str, body: str, cookie: str) -> str:
         connection.close()
 
 
+def test_a_service_with_credential_files_shows_nothing_of_the_key_to_who_lists_processes(tmp_path: Path) -> None:
+    """Arguments and environment of a process are what its user, and at times everybody, may read of it."""
+    home = canary_home(tmp_path)
+    with served() as url:
+        command = [sys.executable, "-m", "rebalancer", "serve", "--live"]
+        with subprocess.Popen(command, env=home.environment(url), stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            said = next(line for line in process.stderr if "event='start'" in line)
+            proc = Path("/proc") / str(process.pid)
+            shown = [(proc / name).read_bytes() for name in ("cmdline", "environ", "comm", "status", "limits")]
+            threads = [each.read_bytes() for each in (proc / "task").glob("*/comm")]
+            process.send_signal(signal.SIGTERM)
+            _, rest = process.communicate(timeout=60)
+    assert b"serve" in shown[0] and b"CREDENTIALS_DIRECTORY" in shown[1] and threads
+    assert hits(said, rest, *shown, *threads) == []
+
+
 def test_what_somebody_types_by_mistake_is_not_kept_by_the_page(tmp_path: Path) -> None:
     """A key pasted where the token belongs, or as a name or a number: neither the log nor a file has it."""
     home = canary_home(tmp_path)

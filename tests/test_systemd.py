@@ -178,6 +178,21 @@ def test_a_unit_waits_for_the_network_and_a_set_clock(name: str) -> None:
     assert value(name, "Wants") == value(name, "After")
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_unit_that_fails_at_every_start_is_given_up_and_left_failed(name: str) -> None:
+    """Each start does no harm; but a service that cannot live must not look alive for ever."""
+    assert value(name, "Restart") == "on-failure"
+    starts, apart_s = int(value(name, "StartLimitBurst")), seconds(value(name, "RestartSec"))
+    assert 0 < starts * apart_s < seconds(value(name, "StartLimitIntervalSec"))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_unit_has_a_cap_of_memory_and_leaves_no_core_with_the_key_in_it(name: str) -> None:
+    assert value(name, "MemoryMax") == "512M"
+    assert value(name, "LimitCORE") == "0"
+    assert (value(name, "ProtectProc"), value(name, "ProcSubset")) == ("invisible", "pid")
+
+
 def test_both_services_are_confined_alike() -> None:
     one, two = ([line for line in read_unit(name) if line[0] == "Service"] for name in SERVICES)
     start = ("Service", "User", "rebalancer")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rebalancer.cli.answering import Answering
 from rebalancer.cli.context import LIVE, Connection, account_of, connect, make_shell, make_state_dir, open_journal
 from rebalancer.cli.local_disk import require_local_disk
+from rebalancer.cli.self_test import require_sound_machine
 from rebalancer.core.targets import Targets
 from rebalancer.service.clock import SystemClock
 from rebalancer.service.lock import hold_lock
@@ -73,6 +74,7 @@ def open_house(
 ) -> Iterator[House]:
     """Take the lock, connect, and open the journal; everything is let go in the other order."""
     live, kind = mode == LIVE, settings.venue_kind
+    require_sound_machine()
     make_state_dir(settings)
     require_local_disk(settings.paths.state)
     with ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ import pytest
 
 from rebalancer.core.canonical import parse_moment
 from rebalancer.core.model import Side
+from rebalancer.core.orders import Event
 from rebalancer.core.reasons import Deny
 from rebalancer.errors import Unavailable
 from rebalancer.journal.rows import Kind
@@ -18,6 +20,7 @@ from rebalancer.service.cycle import CycleResult, CycleStatus, decide
 from rebalancer.service.shell import DRY_RUN
 from tests.service.house import House
 from tests.service.truth import must_be_settled, must_hold
+from tests.support import machine_in
 
 
 def random_holdings(seed: int) -> dict[str, Decimal]:
@@ -167,6 +170,27 @@ def within_limits(house: House, worth: Decimal, seed: int) -> None:
             of_run = sum(each.notional_quote for each in run if each.side is side)
             assert of_day <= limits.max_turnover_per_day / 100 * worth, seed
             assert of_run <= limits.max_turnover_per_cycle / 100 * worth, seed
+
+
+@pytest.mark.parametrize("zone", ["Asia/Singapore", "America/St_Johns"])
+def test_what_the_machine_calls_its_time_zone_changes_no_row(
+    zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference speaks of Singapore time for what are milliseconds since 1970."""
+    monkeypatch.setattr("rebalancer.journal.store.random.SystemRandom", lambda: random.Random(7))
+    rows = []
+    for place in ("UTC", zone):
+        (tmp_path / place.replace("/", "-")).mkdir()
+        with machine_in(place):
+            house = House(tmp_path / place.replace("/", "-"))
+            for _ in range(3):
+                house.cycle()
+                house.clock.advance(5 * 3600)
+            rows.append(list(house.journal.rows()))
+            fill = next(iter(house.exchange.state.orders.values())).trades[0]
+            (booked, *_rest) = json.loads(house.outcomes(Event.FILL)[0].payload_text)["fills"]
+            assert parse_moment(booked["at"]).timestamp() * 1000 == fill.at_ms
+    assert rows[0] == rows[1] and len(rows[0]) > 20
 
 
 def test_times_in_the_journal_are_the_exchanges_where_the_exchange_is_meant(tmp_path: Path) -> None:
