@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
-from rebalancer.core.money import ZERO, BaseAmount, QuoteAmount
+from rebalancer.core.money import EXACT, ZERO, BaseAmount, QuoteAmount
 from rebalancer.core.trust import CoinTrust
 
 
@@ -170,7 +170,7 @@ class Balance:
     @property
     def total(self) -> Decimal:
         """Return what counts as value."""
-        return self.free + self.locked
+        return EXACT.add(self.free, self.locked)
 
 
 @dataclass(frozen=True, slots=True)

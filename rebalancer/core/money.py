@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
+from functools import reduce
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -31,6 +33,11 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Return a sum to its last digit, which 28 cannot hold of ten billion coins in 18 decimals."""
+    return reduce(EXACT.add, amounts, ZERO)
 
 
 def floor_to_step(value: Decimal, step: Decimal) -> Decimal:

@@ -10,7 +10,7 @@ from typing import Any
 from rebalancer.core.canonical import parse_moment
 from rebalancer.core.ledger import Trades
 from rebalancer.core.model import RowsSeen, Side
-from rebalancer.core.money import ONE, ZERO
+from rebalancer.core.money import EXACT, ONE, ZERO
 from rebalancer.core.orders import Event, IntentState, move
 from rebalancer.core.reasons import Trigger
 from rebalancer.core.targets import OrderType
@@ -207,13 +207,13 @@ def _follow_balances(state: JournalState, record: IntentRecord, kind: Kind) -> N
         state.since_books = state.since_books.plus(record.asset, changes, record.fees, mids)
         if unsure:
             return
-        state.totals = {asset: held + changes.get(asset, ZERO) for asset, held in state.totals.items()}
+        state.totals = {asset: EXACT.add(held, changes.get(asset, ZERO)) for asset, held in state.totals.items()}
         state.traded = {a: state.traded.get(a, ZERO) + abs(changes.get(a, ZERO)) for a in {*state.traded, *changes}}
 
 
 def _on_external_flow(state: JournalState, _row: Row, payload: dict[str, Any]) -> None:
     state.totals = {**state.totals, **{asset: Decimal(held) for asset, held in payload["held"].items()}}
-    moved = {asset: state.flows.get(asset, ZERO) + Decimal(amount) for asset, amount in payload["moved"].items()}
+    moved = {a: EXACT.add(state.flows.get(a, ZERO), Decimal(amount)) for a, amount in payload["moved"].items()}
     state.flows = {**state.flows, **moved}
     state.ever_held |= {asset for asset, held in payload["held"].items() if Decimal(held)}
 

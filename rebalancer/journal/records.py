@@ -14,7 +14,7 @@ from typing import Any
 from rebalancer.core.canonical import canonical
 from rebalancer.core.ledger import Books
 from rebalancer.core.model import Fill, Order, Side, Terms, amount_of, price_of, side_of
-from rebalancer.core.money import ZERO, QuoteAmount
+from rebalancer.core.money import EXACT, ZERO, QuoteAmount
 from rebalancer.core.orders import Event
 from rebalancer.core.plan import Leg, Plan
 from rebalancer.core.targets import OrderType
@@ -104,7 +104,7 @@ def plan_made(
         "legs": len(plan.legs),
         "weights_digest": weights_digest,
         "complete": complete,
-        "totals": {a.asset: a.free + a.locked for a in plan.assets if a.asset not in plan.taken_as_zero},
+        "totals": {a.asset: EXACT.add(a.free, a.locked) for a in plan.assets if a.asset not in plan.taken_as_zero},
         "rows": {"count": plan.rows.count, "held": sorted(plan.rows.held)},
         "mids": {line.asset: line.price for line in plan.assets if line.asset != plan.quote},
         "coins": trust_document(plan.trust),

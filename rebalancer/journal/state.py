@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from rebalancer.core.ledger import Books, Trades
 from rebalancer.core.model import RowsSeen, Side, Trade, Usage
-from rebalancer.core.money import ZERO
+from rebalancer.core.money import EXACT, ONE, ZERO
 from rebalancer.core.orders import TERMINAL, UNRESOLVED, IntentState
 from rebalancer.core.sizing import WHOLE
 from rebalancer.core.targets import COOLDOWN_MAX_H, OrderType
@@ -72,10 +72,13 @@ class IntentRecord:
 
 def balance_changes(record: IntentRecord) -> dict[str, Decimal]:
     """Return what a settled intent did to the balances, by asset, fees included."""
-    sign = 1 if record.side is Side.BUY else -1
-    changes = {record.asset: sign * record.filled_quantity, record.quote: -sign * record.filled_quote}
+    sign = ONE if record.side is Side.BUY else -ONE
+    changes = {
+        record.asset: EXACT.multiply(sign, record.filled_quantity),
+        record.quote: EXACT.multiply(-sign, record.filled_quote),
+    }
     for asset, paid in record.fees.items():
-        changes[asset] = changes.get(asset, ZERO) - paid
+        changes[asset] = EXACT.subtract(changes.get(asset, ZERO), paid)
     return changes
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from rebalancer.core.model import Balance
-from rebalancer.core.money import ZERO
+from rebalancer.core.money import EXACT, ZERO
 from rebalancer.core.reasons import Deny
 from rebalancer.errors import VenueError
 from rebalancer.journal.fold import IntentRecord, balance_changes
@@ -36,7 +36,7 @@ class Expected:
             if change:
                 self.rowless.discard(asset)
             if asset in self.totals:
-                self.totals[asset] += change
+                self.totals[asset] = EXACT.add(self.totals[asset], change)
                 self.traded[asset] = self.traded.get(asset, ZERO) + abs(change)
 
     def counted(self, balances: Mapping[str, Balance]) -> Mapping[str, Balance]:

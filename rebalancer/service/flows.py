@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 
 from rebalancer.core.model import Balance
-from rebalancer.core.money import ZERO, plain
+from rebalancer.core.money import EXACT, ZERO, plain
 from rebalancer.core.reasons import Deny
 from rebalancer.core.targets import Targets
 from rebalancer.errors import GuardTripped
@@ -69,7 +69,7 @@ def unexplained(state: JournalState, balances: Mapping[str, Balance], assets: Co
         held = balances[asset].total if asset in balances else ZERO
         tolerance = state.traded.get(asset, ZERO) * TOLERANCE
         if (asset not in balances and expected) or abs(held - expected) > tolerance:
-            made[asset] = held - expected
+            made[asset] = EXACT.subtract(held, expected)
     return made
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rebalancer.core.model import Order
+from rebalancer.core.money import EXACT
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.errors import MalformedReply, RecordNotFound, Rejected, VenueError
 from rebalancer.journal import records
@@ -221,7 +222,7 @@ def _balances_differ(shell: Shell, record: IntentRecord) -> str:
         if other.signed_at is not None and record.signed_at is not None and other.signed_at > record.signed_at:
             for asset, change in balance_changes(other).items():
                 if asset in expected:
-                    expected[asset] += change
+                    expected[asset] = EXACT.add(expected[asset], change)
     off = [asset for asset, held in expected.items() if asset not in balances or balances[asset].total != held]
     return ", ".join(
         f"{a} {balances[a].total if a in balances else 'has no row'} instead of {expected[a]}" for a in off

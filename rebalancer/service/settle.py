@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from rebalancer.core.model import Fill, Order, OrderState
-from rebalancer.core.money import ZERO
+from rebalancer.core.money import EXACT, ZERO, total
 from rebalancer.core.orders import Event
 from rebalancer.errors import RecordNotFound, VenueError
 from rebalancer.journal.fold import IntentRecord, Key
@@ -79,7 +79,7 @@ def _with_fills(shell: Shell, order: Order) -> Settled | None:
         fills = tuple(shell.venue.fetch_fills(order.venue_order_id))
     except RecordNotFound:  # what HTX says of an order that has none, or none yet, where an empty list would do
         fills = ()
-    if sum((fill.quantity for fill in fills), ZERO) != order.filled_quantity or not all(f.settled for f in fills):
+    if total(fill.quantity for fill in fills) != order.filled_quantity or not all(f.settled for f in fills):
         return None
     return Settled(order, fills, fees_of(fills))
 
@@ -90,7 +90,7 @@ def fees_of(fills: Sequence[Fill]) -> dict[str, Decimal]:
     for fill in fills:
         for asset, paid in ((fill.fee_asset, fill.fee), (fill.deducted_asset, fill.deducted)):
             if asset and paid:
-                fees[asset] = fees.get(asset, ZERO) + paid
+                fees[asset] = EXACT.add(fees.get(asset, ZERO), paid)
     return fees
 
 

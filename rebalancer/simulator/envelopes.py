@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from rebalancer.simulator.http import Response
+from rebalancer.simulator.state import EIGHTEEN, WIDE
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 JSON_HEADERS = {"content-type": "application/json;charset=utf-8"}
@@ -57,4 +58,4 @@ def text(value: Decimal) -> str:
 
 def padded(value: Decimal) -> str:
     """Return a figure padded to 18 decimals, the older shape; zero is `0.0`."""
-    return format(value.quantize(Decimal(1).scaleb(-18)), "f") if value else "0.0"
+    return format(value.quantize(EIGHTEEN, context=WIDE), "f") if value else "0.0"

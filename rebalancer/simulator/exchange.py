@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 from rebalancer.simulator import private
@@ -20,7 +20,7 @@ from rebalancer.simulator.mishaps import after_answer, before_request, delayed
 from rebalancer.simulator.placing import check_placement
 from rebalancer.simulator.public import HANDLERS, answer_public
 from rebalancer.simulator.specs import MarketStatus
-from rebalancer.simulator.state import ZERO, SimOrder, State, User
+from rebalancer.simulator.state import WIDE, ZERO, SimOrder, State, User
 
 PLACE_PATH = "/v1/order/orders/place"
 # path pattern -> (endpoint name, handler); the group is the id inside the path
@@ -195,8 +195,8 @@ class Exchange:
         due_ms = now_ms + self.options.execution_delay_ms
         order = SimOrder(number, user.spot_id, symbol, kind, amount, "", created_ms=now_ms, due_ms=due_ms, price=price)
         wallet = user.wallet(spec.quote if order.side == "buy" else spec.base)
-        wallet.trade -= order.reserve
-        wallet.frozen += order.reserve
+        wallet.trade = WIDE.subtract(wallet.trade, order.reserve)
+        wallet.frozen = WIDE.add(wallet.frozen, order.reserve)
         self.state.orders[number] = order
         return order
 
@@ -205,15 +205,16 @@ class Exchange:
         owners = {user.spot_id: user for user in self.state.users.values()}
         for order in self.state.orders.values():
             if order.ends_at_once and order.state in private.OPEN_STATES and order.due_ms <= now_ms:
-                execute(
-                    order,
-                    owners[order.account_id],
-                    self.state,
-                    self.market,
-                    self._consumed,
-                    fill_precision=self.options.fill_precision,
-                    deduct=self.options.deduct_fees_in_points,
-                )
+                with localcontext(WIDE):  # ten billion coins and eighteen decimals are more digits than the default's
+                    execute(
+                        order,
+                        owners[order.account_id],
+                        self.state,
+                        self.market,
+                        self._consumed,
+                        fill_precision=self.options.fill_precision,
+                        deduct=self.options.deduct_fees_in_points,
+                    )
 
     def _arrive_late(self, now_ms: int) -> None:
         due = [late for late in self.pending if late.due_ms <= now_ms]
@@ -232,7 +233,7 @@ class Exchange:
     def deposit(self, user: User, currency: str, amount: Decimal) -> None:
         """Add to a free balance; a negative amount is a withdrawal."""
         wallet = user.wallet(currency.lower())
-        wallet.trade += amount
+        wallet.trade = WIDE.add(wallet.trade, amount)
         assert wallet.trade >= 0, (currency, wallet.trade)
 
     def place_by_hand(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import ROUND_FLOOR, Context, Decimal
+from functools import reduce
 from typing import Any
 
 ZERO = Decimal(0)
 EIGHTEEN = Decimal(1).scaleb(-18)
 WIDE = Context(prec=60)
 SPOT_ACCOUNT_ID = 10101010
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the sum to its last digit."""
+    return reduce(WIDE.add, amounts, ZERO)
 
 
 @dataclass(slots=True)
@@ -85,18 +91,18 @@ class SimOrder:
     @property
     def filled(self) -> Decimal:
         """Return the base quantity filled."""
-        return sum((trade.quantity for trade in self.trades), ZERO)
+        return total(trade.quantity for trade in self.trades)
 
     @property
     def cash(self) -> Decimal:
         """Return the quote traded, cut at 18 decimals."""
-        exact = sum((WIDE.multiply(trade.price, trade.quantity) for trade in self.trades), ZERO)
+        exact = total(WIDE.multiply(trade.price, trade.quantity) for trade in self.trades)
         return exact.quantize(EIGHTEEN, ROUND_FLOOR, WIDE)
 
     @property
     def fees(self) -> Decimal:
         """Return the nominal fee in the received currency."""
-        return sum((trade.fee for trade in self.trades), ZERO)
+        return total(trade.fee for trade in self.trades)
 
 
 @dataclass(slots=True)

@@ -80,7 +80,7 @@ MUTANTS: tuple[Mutant, ...] = (
        '        raise PlanStopped(f"{leg.symbol}: order {order_id} is not finished yet; nothing more is sent until it is")',
        "        return", T_SETTLE, SIMULATION),
     _m("fills not complete, booked all the same", "service/settle.py",
-       "    if sum((fill.quantity for fill in fills), ZERO) != order.filled_quantity or not all(f.settled for f in fills):\n"
+       "    if total(fill.quantity for fill in fills) != order.filled_quantity or not all(f.settled for f in fills):\n"
        "        return None\n", "", T_SETTLE),
     _m("an order of another shape taken for ours", "service/settle.py",
        "        if found != sent:\n", "        if False and found != sent:\n", T_RECONCILE, T_SETTLE),
@@ -196,7 +196,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _m("a direct order counts on one side of the turnover", "journal/state.py",
        "if s.side is Side.BUY or s.direct", "if s.side is Side.BUY", "service/test_direct.py", T_USAGE),
     _m("a direct order is booked against the cash", "journal/state.py",
-       "record.quote: -sign * record.filled_quote", '"USDT": -sign * record.filled_quote', "service/test_direct.py"),
+       "record.quote: EXACT.multiply(-sign", '"USDT": EXACT.multiply(-sign', "service/test_direct.py"),
     _m("a direct leg does not look at the coin that it spends", EXECUTE,
        "        differing = run.expected.differing((leg.asset, leg.quote), balances)",
        '        differing = run.expected.differing((leg.asset, "USDT"), balances)', "service/test_direct.py"),
