@@ -16,7 +16,7 @@ from rebalancer import __version__
 from rebalancer.cli.context import LIVE, load_settings, mode_of, note, require_live_limits
 from rebalancer.cli.exits import Exit, exit_of
 from rebalancer.core.targets import Schedule, Targets
-from rebalancer.errors import ConfigError, GuardTripped, VenueError
+from rebalancer.errors import AuthCause, AuthFailed, ConfigError, GuardTripped, VenueError
 from rebalancer.service.clock import SystemClock
 from rebalancer.targets.changes import version_of, words_of_author, words_of_change
 
@@ -165,9 +165,10 @@ def _open_patiently(
 ) -> House | None:
     """Open the account and run the start-up sequence; an exchange that cannot be reached is waited for.
 
-    A machine may start before its network does, and an exchange may be down for hours: neither is the owner's mistake.
+    A machine may start before its network does, or before the way out from the address that the key is bound to, and
+    an exchange may be down for hours: none of it is the owner's mistake.
     """
-    from rebalancer.alerts.condition import Condition, Seen  # noqa: PLC0415
+    from rebalancer.alerts.herald import seen_of_error  # noqa: PLC0415
 
     while not stopping():
         with ExitStack() as attempt:
@@ -175,10 +176,10 @@ def _open_patiently(
                 house = attempt.enter_context(enter())
                 house.recover()
             except VenueError as exc:
-                if exit_of(exc) is not Exit.UNREACHABLE:
+                if exit_of(exc) is not Exit.UNREACHABLE and not _from_elsewhere(exc):
                     raise
                 log.warning("unreachable", text=str(exc), next=f"trying again every {OPEN_AGAIN_S:.0f} s")
-                herald.saw(Seen(Condition.UNREACHABLE, str(exc)))
+                herald.saw(seen_of_error(exc))
                 notifier.ready(f"waiting for the exchange: {exc}")
                 notifier.alive()
             else:
@@ -186,6 +187,11 @@ def _open_patiently(
                 return house
         clock.sleep(OPEN_AGAIN_S)
     return None
+
+
+def _from_elsewhere(error: VenueError) -> bool:
+    """Whether the key was refused for the address that we ask from, which may be another in a minute."""
+    return isinstance(error, AuthFailed) and error.cause is AuthCause.IP
 
 
 def stop_on_signals(clock: SystemClock, *also: signal.Signals) -> Callable[[], bool]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.exchanges import exchange_with
 from tests.e2e.processes import ACCESS_KEY, BALANCES, SECRET_KEY, Home, document, rebalancer
 from tests.simulator.loopback import running_exchange
 
@@ -112,6 +113,17 @@ def test_an_exchange_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None
             line_with(process, "event='cycle'")
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
+
+
+def test_the_address_that_the_key_is_bound_to_is_waited_for(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with exchange_with(ip_addresses=("203.0.113.7",), rate=RATE) as (url, exchange), serving(home, url) as process:
+        assert "Incorrect IP address" in line_with(process, "event='unreachable'")
+        exchange.state.users[ACCESS_KEY].ip_addresses = ()
+        line_with(process, "event='start'")
+        line_with(process, "event='cycle'")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
 
 
 def test_sigterm_ends_the_wait_for_an_exchange_too(tmp_path: Path) -> None:
