@@ -31,6 +31,7 @@ class Metrics:
         self._condition = self._gauge("condition", "1 for how the service is, 0 for how it is not", ("condition",))
         self._cycles = self._counter("cycles", "Cycles by how they left things", ("condition",))
         self._orders = self._counter("orders", "Orders by their side and end", ("side", "state"))
+        self._lost = Counter("rebalancer_alerts_lost", "Notices and pings that did not go out", registry=self.registry)
         self._last = self._gauge("last_cycle_timestamp_seconds", "When the last cycle ended")
         self._last_good = self._gauge("last_good_cycle_timestamp_seconds", "When the last cycle ended in order")
         self._seconds = self._gauge("cycle_seconds", "How long the last cycle took")
@@ -55,6 +56,10 @@ class Metrics:
     def started(self, *, mode: str, venue: str, version: str) -> None:
         """Say which program runs."""
         self._info.labels(mode, venue, version).set(1)
+
+    def lost_alert(self) -> None:
+        """Count a notice or a ping that did not go out."""
+        self._lost.inc()
 
     def saw(self, seen: Seen, result: CycleResult | None, state: JournalState | None) -> None:
         """Take in how a cycle, or a try to reach the exchange, left things."""

@@ -201,6 +201,27 @@ def test_core_is_pure(path: Path) -> None:
         assert top in CORE_STDLIB | {"rebalancer", "numpy"}, f"{module_name(path)} imports {target}"
 
 
+# Where money is read, kept, cut to size, sent and booked. Floats are for weights and for waiting.
+OF_MONEY = ("journal", "venues", "service", "core/fit", "core/caps", "core/ledger", "core/depth", "core/collar", "core/legs",
+            "core/sizing", "core/holdings", "core/settled")  # fmt: skip
+FLOATS_ALLOWED = {"rebalancer.venues.htx.client": {"_wait_s"}}
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if str(p.relative_to(PACKAGE)).startswith(OF_MONEY)], ids=module_name
+)
+def test_no_money_becomes_a_float(path: Path) -> None:
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(function, ast.FunctionDef) or function.name in FLOATS_ALLOWED.get(module_name(path), ()):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"float", "to_float", "from_float", "round"}:
+                raise AssertionError(f"{path}:{node.lineno}: {ast.unparse(node)} in {function.name}")
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Decimal":
+                given = node.args[0] if node.args else None
+                assert not (isinstance(given, ast.Constant) and isinstance(given.value, float)), f"{path}:{node.lineno}"
+
+
 REPEATING = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.AsyncFor)
 
 

@@ -53,14 +53,19 @@ def open_herald(
     log: Any,
     also: Callable[[Seen, CycleResult | None], None],
     journal: Callable[[], Journal | None],
+    lost: Callable[[], None] = lambda: None,
 ) -> Iterator[Herald]:
     """Yield what tells owner and watcher, and `also`; at the end what still waits is sent.
 
-    `journal` is what the weekly digest is read from, once there is one.
+    `journal` is what the weekly digest is read from, once there is one; `lost` hears of each notice that was not taken.
     """
     from rebalancer.alerts.herald import Herald  # noqa: PLC0415
 
-    courier = make_courier(settings, lambda text: log.warning("alert_lost", text=text))
+    def complain(text: str) -> None:
+        log.warning("alert_lost", text=text)
+        lost()
+
+    courier = make_courier(settings, complain)
     try:
         wanted = settings.digest == "weekly" and settings.channels()
         digest = partial(_digest, settings, journal, log) if wanted else None

@@ -123,7 +123,8 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
         def journal() -> Journal | None:
             return houses[0].shell.journal if houses else None
 
-        herald = stack.enter_context(open_herald(settings, clock, log, also, journal))
+        lost = metrics.lost_alert if metrics is not None else (lambda: None)
+        herald = stack.enter_context(open_herald(settings, clock, log, also, journal, lost))
         stack.enter_context(herald.attending())
         good = LastGood(settings.paths.targets, settings.paths.state)
         force = TargetsInForce(good, settings, live=live, say=log.warning)

@@ -12,13 +12,14 @@ import pytest
 from rebalancer.cli.exits import Exit
 from rebalancer.journal.rows import Kind
 from rebalancer.journal.store import Journal
+from rebalancer.service import execute
 from rebalancer.service.clock import SystemClock
 from rebalancer.service.lock import hold_lock
 from rebalancer.targets.file import load_targets
 from rebalancer.targets.staging import stage
 from rebalancer.targets.versions import NOTES
 from tests.cli.conftest import Owner
-from tests.cli.exchanges import EMBEDDED
+from tests.cli.exchanges import EMBEDDED, LIVE
 from tests.cli.test_targets_staged import AT, WEIGHTS
 
 
@@ -75,6 +76,33 @@ def test_each_way_to_change_the_targets_is_told_with_its_author_and_its_weights(
     shown = owner.say("targets", "history", **EMBEDDED).out
     assert f"set by {me}" in shown and "edited by hand" in shown and "BTC 35 -> 40, USDT 15 -> 10" in shown
     assert f"staged on the page, confirmed by {me}" in shown and max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("step", ["_send_leg", "_send_once", "close_plan"])
+def test_a_file_that_is_edited_while_a_plan_is_carried_out_counts_from_the_next_run_on(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    cycle(owner)
+    original = getattr(execute, step)
+
+    def edited_first(*given: Any, **more: Any) -> Any:
+        if "BTC  = 35" in owner.targets.read_text(encoding="utf-8"):
+            by_hand(owner, "BTC  = 35", "BTC  = 15")
+            by_hand(owner, "ETH  = 25", "ETH  = 45")
+        return original(*given, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(execute, step, edited_first)
+        assert owner.say("run", "--live", **LIVE).code in {Exit.DONE, Exit.WORK_LEFT}
+    with Journal.open_to_read(owner.state / "embedded" / "journal.db", SystemClock()) as journal:
+        told = {kind: journal.newest(kind, 1)[0] for kind in (Kind.CONFIG, Kind.PLAN)}
+        sent = list(journal.rows(kinds=[Kind.SENDING], run_id=told[Kind.PLAN].run_id))
+    assert json.loads(told[Kind.CONFIG].payload_text)["weights"]["BTC"] == "35"
+    plan = json.loads(told[Kind.PLAN].payload_text)["plan"]
+    assert sent and {line["asset"]: line["target"] for line in plan["assets"]}["BTC"] == "0.35"
+    assert steps(owner) == [("first", "")]
+    assert "BTC 35 -> 15, ETH 25 -> 45" in cycle(owner)
+    assert steps(owner) == [("by hand", ""), ("first", "")]
 
 
 def test_a_limit_that_was_raised_by_hand_is_told_with_both_values(owner: Owner) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import socket
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from rebalancer.cli.exits import Exit
 from tests.alerts.listening import listening
 from tests.cli.exchanges import exchange_with
 from tests.e2e.processes import Home, rebalancer
-from tests.e2e.test_serve import RATE, exchange_options, serving
+from tests.e2e.test_serve import RATE, exchange_options, line_with, serving
 from tests.simulator.loopback import running_exchange
 
 
@@ -39,6 +42,28 @@ def test_a_living_service_tells_its_start_its_trades_and_a_pause(tmp_path: Path)
     assert titles[:2] == ["rebalancer: a test", "rebalancer: started, live on loopback"]
     assert "holiday" in json.dumps(heard.notices) and {"start", ""} <= set(heard.pings)
     assert "token-of-the" not in log + checked.stdout + checked.stderr
+
+
+def test_a_service_whose_channel_is_dead_goes_on_and_says_and_counts_what_was_lost(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with listening(500) as heard, running_exchange(*exchange_options(tmp_path)) as (url, _):
+        credentials = home.folder / "credentials"
+        (credentials / "rebalancer_notify_urls").write_text(heard.board + "\n")
+        (credentials / "rebalancer_ping_url").write_text("http://127.0.0.1:9/token-of-the-watcher\n")
+        with serving(home, url, REBALANCER_METRICS_PORT=str(port)) as process:
+            assert "the notice 'started" in line_with(process, "event='alert_lost'.*notice")
+            assert "could not be sent: ConnectError" in line_with(process, "event='alert_lost'.*ping")
+            line_with(process, "event='cycle'")
+            line_with(process, "event='cycle'")
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+                figures = answer.read().decode()
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=40)
+    (counted,) = re.findall(r"^rebalancer_alerts_lost_total ([0-9.]+)$", figures, re.MULTILINE)
+    assert float(counted) >= 3 and "token-of-the" not in log
 
 
 def test_a_living_service_tells_that_its_key_will_soon_end(tmp_path: Path) -> None:

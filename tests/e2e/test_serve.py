@@ -34,10 +34,10 @@ def exchange(tmp_path: Path) -> Iterator[str]:
 
 @contextmanager
 def serving(
-    home: Home, url: str, *words: str, live: bool = False, rate: float = RATE
+    home: Home, url: str, *words: str, live: bool = False, rate: float = RATE, **more: str
 ) -> Iterator[subprocess.Popen[str]]:
     place = str(home.folder / f"notify-{len(list(home.folder.glob('notify*')))}")
-    environ = home.environment(url, live=live, rate=rate, NOTIFY_SOCKET=place)
+    environ = home.environment(url, live=live, rate=rate, NOTIFY_SOCKET=place, **more)
     command = [sys.executable, "-m", "rebalancer", "serve", *words]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(place)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from rebalancer.core.reasons import Deny, Skip
 from rebalancer.core.trust import CoinState
+from rebalancer.errors import GuardTripped
 from rebalancer.journal import records
 from tests.service.house import DRIFTED, House
 from tests.service.truth import must_hold
@@ -117,3 +120,96 @@ def test_coins_that_no_look_saw_before_get_their_smallest_orders_first(tmp_path:
     later = [record.notional_quote for record in house.records][len(first) :]
     assert max(later) > 1000
     must_hold(house)
+
+
+def reprice(house: House, **factors: str) -> None:
+    """Let coins cost so many times what they cost."""
+    usd = house.exchange.market._usd
+
+    def changed(code: str, at: int) -> Decimal:
+        return usd(code, at) * Decimal(factors.get(code, "1"))
+
+    house.exchange.market._usd = changed  # type: ignore[method-assign]
+
+
+def settled(folder: Path) -> House:
+    house = House(folder)
+    for _ in range(3):
+        house.cycle()
+        house.clock.advance(5 * 3600)
+    assert house.cycle().status == "within_bands"
+    return house
+
+
+@pytest.mark.parametrize("split", ["0.001", "100"])
+def test_a_coin_that_is_redenominated_is_asked_about_and_nothing_is_traded_for_it(split: str, tmp_path: Path) -> None:
+    """A thousand new ones for each old one: first the market counts anew, and the exchange's accounts hours later."""
+    house = settled(tmp_path)
+    posts = len(house.wire.posts)
+    reprice(house, sol=split)
+    wallet = house.user.wallet("sol")
+    for hour in range(30):
+        if hour == 3:
+            wallet.trade /= Decimal(split)
+        house.clock.advance(3600)
+        with suppress(GuardTripped):
+            house.cycle()
+    assert house.journal.state.coins["SOL"].state is CoinState.FROZEN
+    assert "solusdt" not in {post["symbol"] for post in house.wire.posts[posts:]}
+    must_hold(house)
+
+
+def test_a_coin_that_was_renamed_is_asked_about_and_its_successor_is_not_taken_for_it(tmp_path: Path) -> None:
+    house = settled(tmp_path)
+    posts, wallet = len(house.wire.posts), house.user.wallet("sol")
+    house.exchange.market.delist("solusdt")
+    house.exchange.deposit(house.user, "DOGE", wallet.trade)
+    for _ in range(3):
+        house.clock.advance(5 * 3600)
+        house.cycle()
+    assert house.journal.state.coins["SOL"].state is CoinState.FROZEN
+    assert house.wire.posts[posts:] == [] and house.held("DOGE") == wallet.trade
+
+
+@pytest.mark.parametrize(("price", "refused"), [("1.01", False), ("0.985", False), ("1.03", True), ("0.9", True)])
+def test_a_quote_coin_that_another_stable_coin_contradicts_stops_every_plan(
+    price: str, refused: bool, tmp_path: Path
+) -> None:
+    house = House(tmp_path)
+    reprice(house, usdc=price)
+    result = house.cycle()
+    assert result.plan is not None
+    assert (Deny.QUOTE_DEPEGGED in {denial.code for denial in result.plan.denials}) is refused
+    assert bool(house.wire.posts) is not refused
+    reprice(house, usdc=str(1 / Decimal(price)))
+    house.clock.advance(3600)
+    assert house.cycle().status in {"done", "within_bands", "work_left"} and house.wire.posts
+
+
+def test_a_coin_that_fell_from_the_sky_is_named_and_never_touched(tmp_path: Path) -> None:
+    house = settled(tmp_path)
+    posts = len(house.wire.posts)
+    house.exchange.deposit(house.user, "DOGE", Decimal(1_000_000))
+    house.exchange.deposit(house.user, "NEVERLISTED", Decimal(5))
+    result = house.cycle()
+    assert result.plan is not None and result.status == "within_bands"
+    named = {skip.asset for skip in result.plan.skips if skip.reason.code is Skip.NOT_COUNTED}
+    assert {"DOGE", "NEVERLISTED"} <= named and result.plan.nav_quote is not None and result.plan.nav_quote < 90_000
+    assert house.wire.posts[posts:] == [] and house.held("DOGE") == 1_000_000
+
+
+@pytest.mark.parametrize(
+    "balances",
+    [{}, {"USDT": Decimal(3)}, {"BTC": Decimal("0.00001")}, {"USDT": Decimal("9.99"), "SOL": Decimal("0.01")}],
+)
+def test_an_account_that_holds_nothing_or_next_to_nothing_sends_nothing_and_says_why(
+    balances: dict[str, Decimal], tmp_path: Path
+) -> None:
+    house = House(tmp_path, balances={asset: Decimal(0) for asset in DRIFTED} | balances)
+    for _ in range(3):
+        result = house.cycle()
+        house.clock.advance(5 * 3600)
+        assert result.plan is not None and not result.plan.legs and result.status in {"refused", "work_left"}
+        assert all(each.text for each in result.plan.denials)
+        assert result.plan.denials or all(skip.reason.text for skip in result.plan.skips)
+    assert not house.wire.posts

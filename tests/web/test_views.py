@@ -112,6 +112,7 @@ def test_a_halt_a_pause_and_an_unresolved_order_come_first(site: Site) -> None:
     site.house.pause.path.write_text("on holiday")
     shown = site.text("/")
     assert shown.index("on holiday") < shown.index("order 7 is not ours") < shown.index("next look")
+    assert re.search(r"Halted</strong> since <?[^:]*2026", shown), "and how long it has waited"
 
 
 def test_what_stops_the_service_is_the_first_sentence(site: Site) -> None:
@@ -174,9 +175,13 @@ def test_no_other_method_does_anything(site: Site, method: str) -> None:
         assert site.client.request(method.upper(), path).status_code == 405
 
 
-def test_every_answer_carries_the_headers(site: Site) -> None:
-    for path in (*VIEWS, "/nowhere", "/static/page.js"):
-        headers = site.client.get(path).headers
+def test_every_answer_carries_the_headers(site: Site, tmp_path: Path) -> None:
+    answers = [site.client.get(path) for path in (*VIEWS, "/nowhere", "/static/page.js", "/static/nowhere")]
+    answers += [site.client.get("/", headers={"host": "evil.example"}), site.client.post("/login", data={"token": "x"})]
+    answers += [site.post("/targets/preview", w_BTC="9" * 60_000), site.client.request("DELETE", "/")]
+    answers += [make_site(tmp_path, cycles=1).client.get("/", follow_redirects=False)]
+    assert {200, 303, 403, 404, 405, 413, 421} <= {answer.status_code for answer in answers}
+    for headers in (answer.headers for answer in answers):
         assert "default-src 'none'" in headers["content-security-policy"] and headers["x-frame-options"] == "DENY"
         assert headers["cache-control"] == "no-store"
 

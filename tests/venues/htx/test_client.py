@@ -201,6 +201,21 @@ def test_a_read_that_keeps_failing_says_what_it_was(fault: str, error: type[Exce
         Bench(f"{fault}@balance").venue.fetch_balances(ACCOUNT)
 
 
+@pytest.mark.parametrize(("fault", "first_s"), [("html_502", 0.25), ("http_429", 2.0)])
+def test_what_fails_is_asked_again_ever_later_and_never_by_all_at_once(fault: str, first_s: float) -> None:
+    """After a refusal for asking too often, at least one whole window of the exchange passes."""
+    waits = []
+    for seed in range(8):
+        bench = Bench(f"{fault}@balance")
+        bench.venue._rng = random.Random(seed)
+        with pytest.raises(Unavailable):
+            bench.venue.fetch_balances(ACCOUNT)
+        waits.append([wait for wait in bench.clock.slept_s if wait >= 0.25][:2])
+    for one, two in waits:
+        assert first_s <= one <= 1.5 * first_s and 2 * first_s <= two <= 3 * first_s
+    assert len({one for one, _ in waits}) == len(waits), "each instance waits its own time"
+
+
 def test_a_missing_row_is_absent_not_zero() -> None:
     assert "BTC" not in Bench("missing_row").venue.fetch_balances(ACCOUNT)
 
