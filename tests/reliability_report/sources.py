@@ -40,6 +40,7 @@ TOOLS: Mapping[str, Tool] = {
     "simulation": Tool(("tests.simulation", "--cycles", "200000"), ("tests.simulation", "--cycles", "1500")),
     "kills": Tool(("tests.kills",), ("tests.kills", "--every", "20")),
     "pairs": Tool(("tests.kills", "--pairs"), ("tests.kills", "--pairs", "--every", "40")),
+    "crash_pairs": Tool(("tests.crash_pairs",), ("tests.crash_pairs", "--fate", "none", "--stride", "9")),
     "stops": Tool(("tests.kills", "--term"), ("tests.kills", "--term", "--every", "40")),
     "hostile": Tool(("tests.hostile", "--count", "1000000"), ("tests.hostile", "--count", "4000")),
     "mutants": Tool(("tests.mutants",), None, "over ten minutes"),

@@ -62,6 +62,7 @@ class House:
     stop: bool = False
     wrong_s: float = 0.0  # our clock minus the exchange's, from the next start on
     rehearsed: bool = True  # a dry run saw the prices before
+    chance: random.Random | None = None  # of what makes each life of the journal another; None is the machine's own
 
     def __post_init__(self) -> None:
         anchor_ms = int(self.clock.now().timestamp() * 1000)
@@ -78,7 +79,7 @@ class House:
     def start(self) -> None:
         """Begin a new process life: the journal is opened again, the client is new."""
         clock = self.machine = ClientClock(self.clock, self.wrong_s)
-        self.journal = Journal.open(self.folder / "journal.db", clock)
+        self.journal = Journal.open(self.folder / "journal.db", clock, rng=self.chance)
         self.journal.ensure_binding(Binding("embedded", "127.0.0.1", ACCOUNT, "USDT"))
         if self.rehearsed and not self.journal.state.coins:
             market, symbols = self.exchange.market, {asset: f"{asset.lower()}usdt" for asset in self.targets.assets}

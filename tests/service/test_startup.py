@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,52 +13,10 @@ from rebalancer.journal.rows import Kind
 from rebalancer.service.cycle import CycleStatus
 from rebalancer.service.shell import DRY_RUN
 from rebalancer.simulator.state import SimOrder
+from tests.service.boundaries import BOUNDARIES_MAX, crash_at
 from tests.service.house import House
 from tests.service.truth import must_be_settled, must_hold
 from tests.service.wire import Crash, nothing
-
-BOUNDARIES_MAX = 200
-
-
-class Boundaries:
-    """Counts the edges of a life, before and after each request and each transaction, and ends it at one of them.
-
-    `since` is part of the name of the first edge that counts.
-    """
-
-    def __init__(self, house: House, fatal: int, since: str) -> None:
-        self.crashed_at = ""
-        self._left = fatal
-        self._since = since
-        append = house.journal.append
-
-        def watched(*entries: Any) -> Any:
-            self.edge(f"before {entries[0].kind}")
-            rows = append(*entries)
-            self.edge(f"after {entries[0].kind}")
-            return rows
-
-        house.journal.append = watched  # type: ignore[method-assign]
-        house.wire.before = lambda request: self.edge(f"before {request.method} {request.url.path}")
-        house.wire.after = lambda request: self.edge(f"after {request.method} {request.url.path}")
-
-    def edge(self, name: str) -> None:
-        if self._since not in name or self.crashed_at:
-            return
-        self._since = ""
-        self._left -= 1
-        if not self._left:
-            self.crashed_at = name
-            raise Crash(name)
-
-
-def crash_at(house: House, number: int, *, since: str = "") -> str:
-    """Run a cycle that dies at one boundary; return which, or an empty text when there are fewer."""
-    boundaries = Boundaries(house, number, since)
-    with suppress(Crash):
-        house.cycle()
-    house.wire.before = house.wire.after = nothing
-    return boundaries.crashed_at
 
 
 def crash_everywhere(folder: Path, why: str, *, faults: str = "", since: str = "", stride: int = 1) -> set[str]:
