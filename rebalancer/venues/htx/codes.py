@@ -63,15 +63,23 @@ KINDS: dict[str, Kind] = {
     for code in text.split()
 }
 
-# A definite refusal of a place call. `invalid-parameter`, `bad-request` and the settings' codes 1002, 1003 and 510
-# belong to other endpoints; from a place call they would be a surprise, and a surprise is unknown. So is
-# `invalid-client-order-id`: ours are well formed and never used twice, so what it says is that an order of this one
-# exists, as after a gateway that delivered our one request twice.
+# What other calls are refused with: market data, settings, cancels, searches, transfers. From a place call each would
+# be a surprise, and a surprise is unknown.
+_ELSEWHERE = """
+invalid-parameter bad-request 510 1002 1003 order-orderstate-error order-user-cancel-forbidden cancel-disabled
+order-fl-cancellation-is-disallowed fl-order-already-existed order-date-limit-error base-date-limit-error
+invalid-interval invalid_interval invalid-start-date invalid-end-date invalid-start-time invalid-end-time
+dw-insufficient-balance
+"""
+# Our ids are well formed and never used twice: what this says is that an order of this one exists, as after a gateway
+# that delivered our one request twice.
+_OURS_EXISTS = "invalid-client-order-id"
+
+# A definite refusal of a place call.
 PLACE_REFUSALS = frozenset(
     code
     for code, kind in KINDS.items()
-    if kind in {Kind.FINAL, Kind.TEMPORARY, Kind.AUTH, Kind.RATE}
-    and code not in {"invalid-parameter", "bad-request", "510", "1002", "1003", "invalid-client-order-id"}
+    if kind in {Kind.FINAL, Kind.TEMPORARY, Kind.AUTH, Kind.RATE} and code not in {*_ELSEWHERE.split(), _OURS_EXISTS}
 )
 
 # The auth codes are few and their causes many; only the words tell (HTX API reference, "Authentication").

@@ -61,7 +61,19 @@ def test_a_refused_place_call_says_whether_it_was_for_who_we_are(
 
 @pytest.mark.parametrize(
     "code",
-    ["brand-new-code", "", "base-record-invalid", "invalid-parameter", "1003", "510", "invalid-client-order-id"],
+    [
+        "brand-new-code",
+        "",
+        "base-record-invalid",
+        "invalid-parameter",
+        "1003",
+        "510",
+        "invalid-client-order-id",
+        "order-orderstate-error",
+        "fl-order-already-existed",
+        "invalid-end-date",
+        "dw-insufficient-balance",
+    ],
 )
 def test_unlisted_and_foreign_codes_leave_a_place_call_unknown(code: str) -> None:
     with pytest.raises(OutcomeUnknown):
