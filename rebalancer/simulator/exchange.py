@@ -204,7 +204,7 @@ class Exchange:
         """Execute what is due, in the order of acceptance."""
         owners = {user.spot_id: user for user in self.state.users.values()}
         for order in self.state.orders.values():
-            if order.ends_at_once and order.state in private.OPEN_STATES and order.due_ms <= now_ms:
+            if order.state in private.OPEN_STATES and order.due_ms <= now_ms and order.ends_at_once:
                 with localcontext(WIDE):  # ten billion coins and eighteen decimals are more digits than the default's
                     execute(
                         order,

@@ -30,7 +30,7 @@ LIES = {
 HANDS = (
     "crash", "clock_step", "disk_full", "restored_backup", "hand_trade", "deposit", "withdrawal", "targets_edited",
     "paused", "delisted", "twin", "volatile_jump", "paused_at_the_brink", "locked_up",
-    "suspended", "disk_low", "forced", "restore_told",
+    "suspended", "told_to_stop", "emptied", "disk_low", "forced", "restore_told",
     "row_gone", "row_never_held", "row_back", "hidden_deposit", "short_answer", "bought_without_row",
     "answered_halt", "answered_coin", "answered_row", "answered_order", "answered_plan", "answer_taken",
     "stale_answer", "foreign_answer", "torn_answer", "answered_twice", "replayed_answer", "copied_answer",

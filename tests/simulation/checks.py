@@ -166,7 +166,8 @@ class Checker:
         known = next((k for k in self.intents.values() if k.cid == cid), None)
         must(known is not None and known.state == "sending", "I3", f"{cid} is on the wire and not SENDING on disk")
         assert known is not None and known.sending is not None
-        must(not self.paused and not self.halts, "I14", f"{cid} sent while paused or halted {self.halts}")
+        stopped = self.paused or self.world.stopping
+        must(not stopped and not self.halts, "I14", f"{cid} sent while paused, told to stop or halted {self.halts}")
         self._wire_equals_intent(body, known)
         self._fresh(known, seen.read_ms)
         self._within_what_is_free(known, seen)
@@ -322,8 +323,8 @@ class Checker:
         for known in self.intents.values():
             found = by_cid.get(known.cid, [])
             if known.state in NEVER:
-                kept_back = known.cid in self.forgiven | self.world.limbo
-                must(not found or kept_back, "I5", f"{known.cid} is {known.state}, but exists")
+                excused = known.cid in self.forgiven | self.world.unforeseen  # I4 sees that a halt names it
+                must(not found or excused, "I5", f"{known.cid} is {known.state}, but exists")
             if known.state in ("filled", "partial") and known.cid not in self.forgiven and len(found) == 1:
                 real = (found[0].filled, found[0].cash)
                 must((known.filled, known.quote) == real, "I5", f"{known.cid}: booked {known.filled}, real {real}")

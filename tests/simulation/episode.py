@@ -27,6 +27,7 @@ from tests.simulation.rows import Unlisted
 from tests.simulation.world import CROSSES, EPOCH, Crash, Violation, World, must
 
 FAULTY = (24, 48, 84)  # slots with faults; the longest outlive what the journal keeps of settled orders
+SETTLE_S = (0.0, 0.0, 480.0)  # how `serve` and `run` wait for open orders
 QUIET, STILL = 6, 3  # slots without faults, and without moving prices
 HOUR_MS = 3_600_000
 NAMED = ("clock-skew", "market-halted")  # guards that are said as "try later"
@@ -84,6 +85,7 @@ class Episode:
         self.unlisted = Unlisted(self.world)
         self.targets = self.unlisted.in_force(self.wanted, 0)
         self.faulty = setup.choice(FAULTY)
+        self.settle_s = setup.choice(SETTLE_S)
         self.checker = Checker(self.world, self.disk, self.targets)
         self.state = folder / "state"
         self.state.mkdir(mode=0o700)
@@ -168,7 +170,7 @@ class Episode:
                 self.world.fired["disk_full"] += 1
             forced = not self.world.quiet and rng.random() < 0.02
             self.world.fired["forced"] += forced
-            self.last = life.cycle(self.targets, slot, forced=forced)
+            self.last = life.cycle(self.targets, slot, settle_s=self.settle_s, forced=forced)
             self.owner.saw(self.last)
         except Crash:
             self._die(maybe_restore=True)
@@ -184,7 +186,14 @@ class Episode:
             return self._refused(self.last)
         finally:
             self.disk.free()
+            self._end_if_told()
         return False
+
+    def _end_if_told(self) -> None:
+        """End a life that was told to; the next starts when it is needed."""
+        if self.world.stopping and self.life is not None:
+            self._die(maybe_restore=False)
+        self.world.stopping = False
 
     def _refused(self, result: CycleResult) -> bool:
         if result.status is CycleStatus.OUTCOME_UNKNOWN and result.plan is None:
@@ -248,6 +257,8 @@ class Episode:
                 self._die(maybe_restore=False)
             except RebalancerError:
                 continue
+            finally:
+                self._end_if_told()
         self.checker.after_step(self.life.journal if self.life else None)
         if world.quiet and not self.checker.open_count:
             self.tally.settle_s_max = max(self.tally.settle_s_max, (world.true_ms - began_ms) / 1000)
@@ -285,6 +296,7 @@ class Episode:
             pass
         finally:
             disk.close()
+            self.world.stopping = False  # whoever told it told the clone
         self.life = own
         known = {cid.cid for cid in self.checker.intents.values()}
         self.checker.forgiven |= {order.client_order_id for order in self.checker.ours()} - known

@@ -30,8 +30,8 @@ BANDS = (
 def random_limits(rng: random.Random) -> Limits:
     return Limits(
         max_turnover_per_cycle=Decimal(rng.choice((10, 30, 100))),
-        max_turnover_per_day=Decimal(rng.choice((100, 1000))),
-        max_notional_per_day=Decimal(rng.choice((20_000, 1_000_000))),
+        max_turnover_per_day=Decimal(rng.choice((40, 100, 1000))),
+        max_notional_per_day=Decimal(rng.choice((8_000, 20_000, 1_000_000))),
         max_order_notional=Decimal(rng.choice((2_000, 50_000))),
         max_orders_per_day=rng.choice((12, 100)),
         max_slippage_bps=Decimal(50),
@@ -74,6 +74,7 @@ class Hands:
         self._rng = world.chance["hands"]
         self._delisted = ""
         self._resting: SimOrder | None = None
+        self._elsewhere: dict[str, Decimal] = {}
         self._level = dict.fromkeys(COINS, 1.0)
 
     def _happens(self, odds: float, kind: str) -> bool:
@@ -89,9 +90,11 @@ class Hands:
         self._lift()
         if self._happens(0.05, "deposit"):
             world.exchange.deposit(world.user, rng.choice((*COINS, "USDT")), Decimal(rng.randint(1, 50)) / 100)
+        if self._happens(0.004, "emptied"):
+            self._empty()
         if self._happens(0.03, "withdrawal"):
             wallet = world.user.wallet("usdt")
-            wallet.trade -= min(wallet.trade, Decimal(rng.randint(1, 300)))
+            wallet.trade -= min(wallet.trade, Decimal(rng.choice((rng.randint(1, 300), 6000))))
             world.moved_ms = world.true_ms
         if self._happens(0.04, "hand_trade"):
             self.trade_by_hand()
@@ -132,9 +135,25 @@ class Hands:
             world.market.change_spec(self._delisted, state="online")
             self._delisted = ""
         self._take_back()
+        if self._elsewhere and (world.quiet or world.chance["brink"].random() < 0.6):
+            self._bring_back()
         if self._pause.exists() and rng.random() < soon:
             self._pause.unlink()
             self._checker.paused = False
+
+    def _empty(self) -> None:
+        """Move all that is free to another account, for an hour or so."""
+        world = self._world
+        for coin in (*COINS, "USDT"):
+            wallet = world.user.wallet(coin.lower())
+            self._elsewhere[coin] = self._elsewhere.get(coin, Decimal(0)) + wallet.trade
+            wallet.trade = Decimal(0)
+        world.moved_ms = world.true_ms
+
+    def _bring_back(self) -> None:
+        for coin, amount in self._elsewhere.items():
+            self._world.exchange.deposit(self._world.user, coin, amount)
+        self._elsewhere = {}
 
     def pause(self) -> None:
         self._pause.write_text("simulated\n", encoding="utf-8")
@@ -181,6 +200,12 @@ class Hands:
         if "SENDING" in kinds and odds < 0.012:
             self._world.fired["paused_at_the_brink"] += 1
             self.pause()
+        elif "SENDING" in kinds and odds < 0.02:
+            self._tell_to_stop()
+
+    def _tell_to_stop(self) -> None:
+        self._world.fired["told_to_stop"] += 1
+        self._world.stopping = True
 
     def meanwhile(self) -> None:
         """Act during a cycle, at any of its waits."""
@@ -192,6 +217,8 @@ class Hands:
             self._world.exchange.deposit(self._world.user, "USDT", Decimal(25))
         if self._happens(0.002, "paused"):
             self.pause()
+        if self._happens(0.0006, "told_to_stop"):
+            self._world.stopping = True
         if self._happens(0.0006, "suspended"):
             self._world.suspend(self._rng.choice((20_000, 90_000, 900_000, 8 * 3_600_000)))
         if self._happens(0.0006, "clock_step"):

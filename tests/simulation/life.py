@@ -113,7 +113,7 @@ class Life:
             clock=clock,
             gather=gather,
             pause=PauseSwitch(self.paths.pause),
-            stop_requested=lambda: False,
+            stop_requested=lambda: world.stopping,
             say=self.said.append,
             free_bytes=lambda: world.free_bytes,
         )
@@ -123,11 +123,11 @@ class Life:
     def start(self) -> None:
         recover(self.shell)
 
-    def cycle(self, targets: Targets, slot: datetime, *, forced: bool = False) -> CycleResult:
+    def cycle(self, targets: Targets, slot: datetime, *, settle_s: float = 0, forced: bool = False) -> CycleResult:
         """Run a slot as the service does: what changed is written down, what was answered is taken, then a cycle."""
         self.house.take_over(targets)
         self.house.take_answers(targets)
-        return run_cycle(self.shell, targets, schedule_id=SCHEDULE, slot=slot, settle_s=0, forced=forced)
+        return run_cycle(self.shell, targets, schedule_id=SCHEDULE, slot=slot, settle_s=settle_s, forced=forced)
 
     def obey(self, targets: Targets) -> None:
         """Take what was answered and asked for, as each turn of the scheduler does."""

@@ -14,6 +14,7 @@ from rebalancer.simulator.envelopes import error_v1
 from rebalancer.simulator.exchange import Pending
 from rebalancer.simulator.faults import FAULT_KINDS, Faults, Rule
 from rebalancer.simulator.http import Request, Response
+from rebalancer.simulator.state import SimOrder
 from tests.simulation import chaos
 from tests.simulation.lies import edited, lied
 from tests.simulation.rows import Listed
@@ -183,13 +184,19 @@ class Wire(httpx.BaseTransport):
             exchange.faults, exchange.options = Faults([], 0), options
             if fault == "breaker" and symbol in world.market.specs():
                 world.market.change_spec(symbol, market_buy_rate=Decimal("0.1"), market_sell_rate=Decimal("0.1"))
-        if fault in ("invisible", "limbo") and len(exchange.state.orders) > known:
-            newest = exchange.state.orders[max(exchange.state.orders)]
-            newest.visible_ms = world.true_ms + rng.randint(1_000, 60_000)
-            if fault == "limbo":  # locked and neither shown nor matched, for longer than any proof waits
-                newest.visible_ms = newest.due_ms = world.true_ms + rng.randint(480_000, 3_000_000)
-                world.limbo.add(newest.client_order_id)
+        if fault in ("invisible", "limbo", "redelivered") and len(exchange.state.orders) > known:
+            self._keep_back(exchange.state.orders[max(exchange.state.orders)], fault)
         return answered
+
+    def _keep_back(self, order: SimOrder, fault: str) -> None:
+        """Let an order be seen late, or have an answer that says that it is none."""
+        world, rng = self._world, self._world.chance["network"]
+        if fault == "invisible":
+            order.visible_ms = world.true_ms + rng.randint(1_000, 60_000)
+            return
+        world.unforeseen.add(order.client_order_id)
+        if fault == "limbo":  # locked and neither shown nor matched, for longer than any proof waits
+            order.visible_ms = order.due_ms = world.true_ms + rng.randint(480_000, 10_800_000)
 
 
 def _received(request: httpx.Request) -> Request:

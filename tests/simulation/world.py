@@ -86,8 +86,11 @@ class World:
         self.lies: set[str] = set()  # about prices, for as long as a cycle
         self.lied_about = "btc"
         self.moved_ms = 0  # when somebody else last took coins away
+        self.stopping = False  # the service was told to end
         self.slept_ms = 0  # how long the machine was suspended: its count of seconds stood still
-        self.limbo: set[str] = set()  # client ids of orders that are kept back for longer than the exchange ever says
+        self.unforeseen: set[str] = (
+            set()
+        )  # ids of orders that no rule lets one expect: what is believed of them may be wrong
         self.free_bytes: int | None = None  # on the journal's disk
         self.obeying = False  # whether the service takes files right now
         self.storm_until_ms = 0  # every call is answered 429 until then
@@ -172,5 +175,5 @@ class SimClock:
 
     def sleep(self, seconds: float) -> None:
         self._world.maybe_crash("sleep")
-        self._world.pass_ms(max(1, round(seconds * 1000)))
+        self._world.pass_ms(1 if self._world.stopping else max(1, round(seconds * 1000)))
         self._world.meanwhile()
