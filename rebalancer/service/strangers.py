@@ -45,7 +45,9 @@ def _compare(shell: Shell, record: IntentRecord, order: Order, ours: Sequence[Or
         code = "contradiction"
     else:
         return
-    if contradiction not in shell.journal.state.answered_halts and record.state is not IntentState.QUARANTINED:
+    state = shell.journal.state  # as it is by now: the twin before this one may have been answered for already
+    waits = state.intents[record.key].state is IntentState.QUARANTINED
+    if contradiction not in state.answered_halts and not waits:
         quarantine(shell, record, contradiction)
     _halt(shell, code, contradiction, order)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rebalancer.service.startup import recover
+from rebalancer.simulator.exchange import ExchangeOptions
 from rebalancer.simulator.faults import FAULT_KINDS, Faults, FaultSpecError
 from tests.service.boundaries import Boundaries, crash_at
 from tests.service.house import House
@@ -87,7 +88,7 @@ class Fate(Faults):
 @contextmanager
 def _house(fate: str) -> Iterator[House]:
     with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        house = House(Path(folder), chance=random.Random(0))
+        house = House(Path(folder), chance=random.Random(0), options=ExchangeOptions(duplicates="reject"))
         house.exchange.faults = Fate.named(fate)
         try:
             yield house

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from rebalancer.core.orders import Event
+from rebalancer.core.orders import Event, IntentState
 from rebalancer.errors import GuardTripped
 from rebalancer.journal import records
 from tests.service.house import House
@@ -54,6 +55,20 @@ def test_a_cloned_machine_beside_us_is_noticed_at_the_next_slot(tmp_path: Path) 
     house.restart()
     with pytest.raises(GuardTripped, match="carries our prefix"):
         house.cycle()
+
+
+def test_two_orders_of_an_intent_that_was_settled_are_handed_to_the_owner_once(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.cycle()
+    order = next(iter(house.exchange.state.orders.values()))
+    number = house.exchange.state.take_id()
+    house.exchange.state.orders[number] = replace(order, order_id=number)
+    house.restart()
+    record = next(each for each in house.records if each.client_order_id == order.client_order_id)
+    assert record.state is IntentState.QUARANTINED
+    assert [halt.code for halt in house.journal.state.halts.values()] == ["duplicate_order"]
+    house.restart()
+    assert len(house.outcomes(Event.QUARANTINE)) == 1
 
 
 def test_orders_by_hand_are_left_alone_until_they_are_more_than_a_hand_makes(tmp_path: Path) -> None:
