@@ -54,6 +54,7 @@ class Memory:
     in_a_row: int = 0  # looks in this condition
     started_at: datetime | None = None  # of the last start that was told
     digest_week: str = ""  # Monday of the last week whose digest was handed over, or that needs none
+    missed_at: datetime | None = None  # when a missed slot was last told
     key_told_days: int = 0  # the last of KEY_WARN_DAYS that was told; 0: the key lasts
 
 
@@ -93,6 +94,13 @@ def at_cycle(memory: Memory, seen: Seen, now: datetime) -> tuple[Memory, list[Me
         f"{memory.condition}" if memory.told_at is None else f"still {memory.condition} since {memory.since:%Y-%m-%d}"
     )
     return replace(memory, told_at=now), [*told, Message(title, memory.text)]
+
+
+def at_missed(memory: Memory, text: str, now: datetime) -> tuple[Memory, list[Message]]:
+    """Return what to say about slots that had no cycle, once a day at the most."""
+    if memory.missed_at is not None and now - memory.missed_at < REMIND_AFTER:
+        return memory, []
+    return replace(memory, missed_at=now), [Message("a cycle was missed", text)]
 
 
 def at_key(memory: Memory, days_valid: int | None, text: str) -> tuple[Memory, list[Message]]:

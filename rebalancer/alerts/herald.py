@@ -16,6 +16,7 @@ from rebalancer.alerts.condition import (
     Seen,
     at_cycle,
     at_key,
+    at_missed,
     at_start,
     digest_due,
 )
@@ -80,6 +81,10 @@ class Herald:
     def targets_changed(self, text: str) -> None:
         """Tell of other targets that a cycle has taken over."""
         self._carrier.tell(Message("targets changed", redact(text)))
+
+    def missed(self, text: str) -> None:
+        """Tell of slots that had no cycle: the machine was off or asleep, or a cycle took too long."""
+        self._take(*at_missed(self._memory, text, self._clock.now()))
 
     def key_lasts(self, days_valid: int | None, text: str) -> None:
         """Tell of a key that will soon end: at three weeks, a week, and a day before."""

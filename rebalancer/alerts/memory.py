@@ -13,13 +13,15 @@ from rebalancer.durable import write_durably
 
 NAME = "alerts.json"
 _MOMENTS = ("since", "told_at", "started_at")
+_LATER_MOMENTS = ("missed_at",)  # which a file of before does not have
 
 
 def load_memory(state: Path) -> Memory:
     """Return what the file says; a blank memory where it is missing or damaged, for then telling twice is right."""
     try:
         raw = json.loads((state / NAME).read_text(encoding="utf-8"))
-        moments: dict[str, datetime | None] = {n: raw[n] and parse_moment(raw[n]) for n in _MOMENTS}
+        known = (*_MOMENTS, *(name for name in _LATER_MOMENTS if name in raw))
+        moments: dict[str, datetime | None] = {n: raw[n] and parse_moment(raw[n]) for n in known}
         return Memory(**{**raw, **moments, "condition": Condition(raw["condition"])})
     except (OSError, ValueError, KeyError, TypeError):
         return Memory()

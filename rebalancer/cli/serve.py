@@ -148,7 +148,7 @@ def _serve(settings: Settings, mode: str, rng: random.Random, log: Any) -> None:
             rng=rng,
             notifier=notifier,
             stop_requested=stopping,
-            say=lambda kind, text: _log_note(log, kind, text),
+            say=lambda kind, text: _tell_note(log, herald, kind, text),
             obey=lambda: obey(settings.paths, house, force.refresh, log),
         )
         SlotScheduler(service).serve()
@@ -260,6 +260,8 @@ def _to(log: Any) -> Callable[[Progress], None]:
     return say
 
 
-def _log_note(log: Any, kind: Note, text: str) -> None:
+def _tell_note(log: Any, herald: Herald, kind: Note, text: str) -> None:
     level = log.info if kind.value in {"waiting", "rescheduled"} else log.warning
     level(kind.value, text=text)
+    if kind.value in {"made_up", "too_late"}:
+        herald.missed(text)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from rebalancer.alerts.condition import TOLD_FROM, Condition, Memory, Message, Seen, at_cycle, at_start
+from rebalancer.alerts.condition import TOLD_FROM, Condition, Memory, Message, Seen, at_cycle, at_missed, at_start
 from rebalancer.alerts.memory import NAME, keep_memory, load_memory
 from tests.core.builders import NOW
 
@@ -79,6 +80,26 @@ def test_a_start_in_a_trouble_names_it() -> None:
     memory, _ = at_cycle(Memory(), Seen(Condition.HALTED, "order 7"), NOW)
     _, messages = at_start(memory, NOW + HOUR, mode="live", venue="htx")
     assert "halted, order 7" in messages[0].body
+
+
+def test_missed_slots_are_told_once_a_day_however_many_there_are(tmp_path: Path) -> None:
+    memory, titles = Memory(), []
+    for hour in range(73):
+        memory, messages = at_missed(memory, f"slot {hour}", NOW + hour * HOUR)
+        titles += [message.body for message in messages]
+        keep_memory(tmp_path, memory)
+        memory = load_memory(tmp_path)
+    assert titles == ["slot 0", "slot 24", "slot 48", "slot 72"]
+
+
+def test_a_memory_of_an_older_program_is_read(tmp_path: Path) -> None:
+    memory, _ = at_cycle(Memory(), Seen(Condition.HALTED, "order 7"), NOW)
+    keep_memory(tmp_path, memory)
+    written = json.loads((tmp_path / NAME).read_text())
+    for name in ("missed_at", "key_told_days", "digest_week"):
+        del written[name]
+    (tmp_path / NAME).write_text(json.dumps(written))
+    assert load_memory(tmp_path) == memory
 
 
 def test_what_was_told_outlives_the_process(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.cli.exits import Exit
+from rebalancer.service.clock import SystemClock
 from tests.alerts.listening import listening
 from tests.cli.exchanges import exchange_with
 from tests.e2e.processes import Home, rebalancer
@@ -64,6 +65,20 @@ def test_a_service_whose_channel_is_dead_goes_on_and_says_and_counts_what_was_lo
             _, log = process.communicate(timeout=40)
     (counted,) = re.findall(r"^rebalancer_alerts_lost_total ([0-9.]+)$", figures, re.MULTILINE)
     assert float(counted) >= 3 and "token-of-the" not in log
+
+
+def test_a_service_that_was_down_for_some_slots_tells_that_they_were_missed(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with listening() as heard, running_exchange(*exchange_options(tmp_path)) as (url, _):
+        (home.folder / "credentials" / "rebalancer_notify_urls").write_text(heard.board + "\n")
+        for _life in range(2):
+            with serving(home, url) as process:
+                line_with(process, "event='cycle'")
+                process.send_signal(signal.SIGTERM)
+                process.communicate(timeout=40)
+            SystemClock().sleep(4)  # of slots a second apart
+    missed = [each["body"] for each in heard.notices if each["title"] == "rebalancer: a cycle was missed"]
+    assert len(missed) == 1 and "earlier slot(s) were missed" in missed[0]
 
 
 def test_a_living_service_tells_that_its_key_will_soon_end(tmp_path: Path) -> None:
