@@ -24,7 +24,7 @@ from tests.crash_pairs.pairs import NO_FATE, Fate, Found, Pair, all_seconds, fir
 
 KINDS = (
     "lost_reply", "lost_request", "delayed_request", "system_error_executed", "system_error_refused", "html_502",
-    "truncated", "invisible", "redelivered", "partial",
+    "truncated", "invisible", "redelivered", "duplicate", "partial",
 )  # fmt: skip
 LEGS = (1, 2, 3)
 FATES = (NO_FATE, *(f"{kind}@{leg}" for kind in KINDS for leg in LEGS))
