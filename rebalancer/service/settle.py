@@ -17,6 +17,8 @@ from rebalancer.service.shell import Progress, Shell, Step
 
 POLLS_S = (0.2, 0.3, 0.5, 1.0, 2.0, 2.0, 4.0, 5.0, 5.0, 10.0)
 MISSING_MAX = timedelta(minutes=30)  # an accepted order that stays invisible longer goes to the owner
+# HTX API reference, 6.13: for a moment a freshly cancelled order may show less than it filled, its match results too.
+FIGURES_LATE = timedelta(seconds=5)
 CREATED_EARLY = timedelta(seconds=120)  # clocks differ
 CREATED_LATE = timedelta(seconds=420)  # the signed request is dead by then
 _EVENTS = {OrderState.FILLED: Event.FILL, OrderState.PARTIAL: Event.PART, OrderState.CANCELED: Event.CANCEL}
@@ -61,11 +63,11 @@ def poll_once(shell: Shell, key: Key) -> bool:
         return quarantine(shell, record, f"order {order.venue_order_id} is in a state we do not know")
     if order.state is OrderState.OPEN:
         return False
-    if order.state is OrderState.PARTIAL and not order.filled_quantity:
-        # HTX API reference, 6.13: a freshly cancelled order may for a moment show none of what it filled.
-        return _missing(shell, record)
-    if (order.state is OrderState.CANCELED) == (order.filled_quantity > ZERO):
-        return quarantine(shell, record, f"{order.state_text} with {order.filled_quantity} filled contradicts itself")
+    if order.state is not OrderState.FILLED and shell.venue.server_now() - order.created_at < FIGURES_LATE:
+        return False
+    if (order.state is OrderState.CANCELED) == (order.filled_quantity > ZERO):  # they may be late, too
+        text = f"order {order.venue_order_id} is {order.state_text} with {order.filled_quantity} filled"
+        return _missing(shell, record, f"{text}, which contradicts itself")
     settled = _with_fills(shell, order)
     if settled is None:
         return _missing(shell, record)
@@ -111,12 +113,13 @@ def _record_end(shell: Shell, record: IntentRecord, settled: Settled) -> None:
     shell.say(Progress(Step.SETTLED, text, record.symbol, record.side))
 
 
-def _missing(shell: Shell, record: IntentRecord) -> bool:
-    """Return False while an accepted order may still appear; quarantine it when it never did."""
+def _missing(shell: Shell, record: IntentRecord, text: str = "") -> bool:
+    """Return False while an accepted order may still appear as it is; quarantine it when it never did."""
     assert record.signed_at is not None
     if shell.venue.server_now() - record.signed_at <= MISSING_MAX:
         return False
-    return quarantine(shell, record, f"order {record.venue_order_id} was accepted and cannot be found, or its fills")
+    lost = f"order {record.venue_order_id} was accepted and cannot be found, or its fills"
+    return quarantine(shell, record, text or lost)
 
 
 def quarantine(shell: Shell, record: IntentRecord, text: str) -> bool:

@@ -62,6 +62,7 @@ class ExchangeOptions:
     old_shape: bool = False
     deduct_fees_in_points: bool = False
     cleared_after_ms: int = 0
+    figures_late_ms: int = 0  # for so long after its end an order shows all but its last fill
     without_fills: str = "empty"  # empty | invalid: the match results of an order that has none (yet)
     canceled_search: str = "ignored"  # ignored | refused: a search for cancelled orders over 2 h back
     signing_hosts: tuple[str, ...] = ()
@@ -151,6 +152,7 @@ class Exchange:
             now_ms,
             self.options.old_shape,
             self.options.cleared_after_ms,
+            self.options.figures_late_ms,
             self.options.without_fills,
             self.options.canceled_search,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rebalancer.simulator.envelopes import answer, error_v1, error_v2, ok_v1, ok_v2, padded, text
@@ -33,6 +33,7 @@ class PrivateCall:
     now_ms: int
     old_shape: bool = False
     cleared_after_ms: int = 0  # match results appear this long after a fill
+    figures_late_ms: int = 0  # for so long after its end an order shows all but its last fill
     without_fills: str = "empty"  # empty | invalid: the match results of an order that has none (yet)
     canceled_search: str = "ignored"  # ignored | refused: a search for cancelled orders further back than they stay
 
@@ -40,7 +41,12 @@ class PrivateCall:
         """Return the user's visible orders, newest first."""
         ids = {self.user.spot_id}
         mine = [order for order in self.state.orders.values() if order.account_id in ids]
-        return sorted((order for order in mine if self._visible(order)), key=lambda order: -order.order_id)
+        shown = (self._as_known(order) for order in mine if self._visible(order))
+        return sorted(shown, key=lambda order: -order.order_id)
+
+    def _as_known(self, order: SimOrder) -> SimOrder:
+        late = order.finished_ms and self.now_ms < order.finished_ms + self.figures_late_ms
+        return replace(order, trades=order.trades[:-1]) if late else order
 
     def _visible(self, order: SimOrder) -> bool:
         if self.now_ms < order.visible_ms:

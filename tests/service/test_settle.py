@@ -14,6 +14,7 @@ from rebalancer.core.orders import Event
 from rebalancer.errors import GuardTripped, RebalancerError
 from rebalancer.journal.rows import Kind
 from rebalancer.service.cycle import CycleStatus
+from rebalancer.service.reconcile import resolve_once
 from rebalancer.service.settle import fees_of
 from rebalancer.simulator.exchange import ExchangeOptions
 from rebalancer.simulator.faults import Faults
@@ -126,6 +127,35 @@ def test_fill_is_booked_only_when_its_match_results_are_there(without_fills: str
     house.cycle()
     assert set(house.states()) == {"filled"}
     assert house.booked(DRIFTED) == {asset: house.held(asset) for asset in DRIFTED}
+
+
+def test_an_order_that_was_cut_off_is_booked_with_all_of_its_fills_though_they_show_late(tmp_path: Path) -> None:
+    house = House(tmp_path, options=ExchangeOptions(figures_late_ms=3_000), faults="partial@place=1x1")
+    house.exchange.market.change_spec("btcusdt", level_quote=Decimal(2_000))  # many fills
+    house.cycle()
+    struck = house.records[0]
+    (order,) = house.orders_of(struck.client_order_id)
+    assert len(order.trades) > 1, "or nothing of it can be late"
+    assert struck.state.value == "partial"
+    assert (struck.filled_quantity, struck.filled_quote) == (order.filled, order.cash)
+
+
+@pytest.mark.parametrize("late_ms", [1_500, 3_600_000])
+def test_a_filled_order_that_shows_no_figures_is_looked_at_again_for_half_an_hour(late_ms: int, tmp_path: Path) -> None:
+    house = House(tmp_path, options=ExchangeOptions(figures_late_ms=late_ms, fill_precision="amount"))
+    for symbol in ("btcusdt", "ethusdt", "solusdt"):
+        house.exchange.market.change_spec(symbol, level_quote=Decimal(10**9))  # one fill an order
+    house.cycle()
+    if late_ms == 1_500:
+        assert house.states() == ["filled"] * 3
+        must_be_settled(house)
+        return
+    for _ in range(2):
+        assert house.states()[0] == "acked"
+        house.clock.advance(900)
+        resolve_once(house.shell)
+    assert house.states()[0] == "quarantined"
+    assert "is filled with 0 filled, which contradicts itself" in house.records[0].text
 
 
 def test_fees_paid_in_another_coin_are_booked_in_it(tmp_path: Path) -> None:
