@@ -21,6 +21,9 @@ PLACE = {
 }  # fmt: skip
 BALANCE = {"balance_lag": 4, "missing_row": 2, "empty_list": 1}
 LOOKUP = {"blind": 6}
+# About one order: what the exchange says of it is not what it is.
+OF_ORDER = {"odd_state": 1, "other_order": 1, "not_found": 2, "mute": 0.7}
+OF_FILLS = {"no_fills": 6}
 # About prices and listings, for a whole cycle.
 LIES = {
     "zero_price": 2, "one_sided": 2, "frozen_price": 2, "times_ten": 1.5, "times_ten_all": 1, "depeg": 1.5, "halted": 1, "cancel_only": 1,
@@ -30,18 +33,19 @@ LIES = {
 HANDS = (
     "crash", "clock_step", "disk_full", "restored_backup", "hand_trade", "deposit", "withdrawal", "targets_edited",
     "paused", "delisted", "twin", "volatile_jump", "paused_at_the_brink", "locked_up",
-    "suspended", "told_to_stop", "emptied", "disk_low", "forced", "restore_told",
+    "look_alike", "suspended", "told_to_stop", "emptied", "disk_low", "forced", "restore_told",
     "row_gone", "row_never_held", "row_back", "hidden_deposit", "short_answer", "bought_without_row",
     "answered_halt", "answered_coin", "answered_row", "answered_order", "answered_plan", "answer_taken",
     "stale_answer", "foreign_answer", "torn_answer", "answered_twice", "replayed_answer", "copied_answer",
     "garbage_answer", "no_plain_answer", "open_folder", "asked_pause", "asked_dry_run", "asked_stage_targets",
     "garbage_request", "stale_request", "staged_confirmed",
 )  # fmt: skip
+SPECIAL = {"balance": BALANCE, "client-order": LOOKUP | OF_ORDER, "order": OF_ORDER, "order-fills": OF_FILLS}
 PLACE_ODDS, READ_ODDS, LIE_ODDS = 0.37, 0.088, 0.14
 # Of the orders whose answer is lost, so many are carried out twice: only then does a search meet two of one id.
 TWICE, TWICE_ODDS = "duplicate_unanswered", 0.25
 
-KINDS = frozenset({TWICE, *ANYWHERE, *PLACE, *BALANCE, *LOOKUP, *LIES, *HANDS})
+KINDS = frozenset({TWICE, *ANYWHERE, *PLACE, *BALANCE, *LOOKUP, *OF_ORDER, *OF_FILLS, *LIES, *HANDS})
 
 
 def draw(rng: random.Random, twice: random.Random, endpoint: str) -> str:
@@ -51,8 +55,7 @@ def draw(rng: random.Random, twice: random.Random, endpoint: str) -> str:
         return TWICE if fault == "lost_reply" and twice.random() < TWICE_ODDS else fault
     if rng.random() >= READ_ODDS:
         return ""
-    table = ANYWHERE | (BALANCE if endpoint == "balance" else LOOKUP if endpoint == "client-order" else {})
-    return _pick(rng, table)
+    return _pick(rng, ANYWHERE | SPECIAL.get(endpoint, {}))
 
 
 def draw_lie(rng: random.Random) -> str:

@@ -91,6 +91,9 @@ class Checker:
         elif kind == "HALT":
             self.halts[seq] = payload["text"]
             self.strangers.halts.append(payload["text"])
+            if payload["code"] == "restored":  # what came after the backup may have been bought: asked again
+                self.doubts.ask_again()
+                self.listed.words.clear()
         elif kind == "OUTCOME":
             self._take_end(self.intents[key], payload)
         elif kind == "ACK" and "event" in payload:

@@ -54,6 +54,10 @@ class Doubts:
         rowless = {name: coin[name] for name in ("rowless_since",) if name in coin}
         self.coins[asset] = {"state": "normal", "accepted": True, **rowless, "excused": bool(rowless)}
 
+    def ask_again(self) -> None:
+        """Forget every word on a missing row."""
+        self.coins = {asset: {**coin, "excused": False} for asset, coin in self.coins.items()}
+
     def at_post(self, known: Known, row: Mapping[str, Any], listed: Collection[str]) -> None:
         """I21: no order touches a coin in doubt, and of one never seen before, or without a row, it is the smallest.
 

@@ -36,16 +36,10 @@ HARM_MAX = Decimal("0.005")
 # Slots in which somebody else moved coins say nothing about harm done by a plan, nor does one that ends on an older
 # disk: which prices the plan went by is lost with the other.
 OTHERS = (
-    "hand_trade",
-    "deposit",
-    "withdrawal",
-    "twin",
-    "duplicate",
-    "duplicate_unanswered",
-    "restored_backup",
-    "price_ran",
-)
-LATE = ("delayed_request", "late_fill", "invisible")
+    "hand_trade", "deposit", "withdrawal", "twin", "duplicate", "duplicate_unanswered", "restored_backup", "price_ran",
+    "redelivered", "look_alike",
+)  # fmt: skip
+LATE = ("delayed_request", "late_fill", "invisible", "limbo")
 
 
 @dataclass
@@ -81,7 +75,8 @@ class Episode:
         self.world = World(seed)
         self.disk = Disk(self.world)
         setup = self.world.chance["setup"]
-        self.wanted = random_targets(setup, random_limits(setup), random_orders(self.world.chance["orders"]))
+        orders = random_orders(self.world.chance["orders"])
+        self.wanted = random_targets(setup, random_limits(setup), orders, self.world.scale)
         self.unlisted = Unlisted(self.world)
         self.targets = self.unlisted.in_force(self.wanted, 0)
         self.faulty = setup.choice(FAULTY)

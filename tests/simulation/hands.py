@@ -39,7 +39,7 @@ def random_limits(rng: random.Random) -> Limits:
     )
 
 
-def random_targets(rng: random.Random, limits: Limits, orders: OrderPolicy) -> Targets:
+def random_targets(rng: random.Random, limits: Limits, orders: OrderPolicy, scale: Decimal) -> Targets:
     cuts = [rng.randint(10, 40) for _ in COINS]
     total = sum(cuts) + 25
     weights = {coin: Decimal(cut * 100 // total) for coin, cut in zip(COINS, cuts, strict=True)}
@@ -55,8 +55,8 @@ def random_targets(rng: random.Random, limits: Limits, orders: OrderPolicy) -> T
     return replace(
         made,
         bands=replace(rng.choice(BANDS), destination=Decimal(rng.choice(("0", "0.5", "1"))), per_coin=per_coin),
-        kept={asset: KEPT[asset] for asset in made.assets if rng.random() < 0.25},
-        external={asset: EXTERNAL[asset] for asset in made.weights if rng.random() < 0.15},
+        kept={asset: KEPT[asset] * scale for asset in made.assets if rng.random() < 0.25},
+        external={asset: EXTERNAL[asset] * scale for asset in made.weights if rng.random() < 0.15},
     )
 
 
@@ -89,12 +89,13 @@ class Hands:
         self._shake_prices()
         self._lift()
         if self._happens(0.05, "deposit"):
-            world.exchange.deposit(world.user, rng.choice((*COINS, "USDT")), Decimal(rng.randint(1, 50)) / 100)
+            amount = Decimal(rng.randint(1, 50)) / 100 * world.scale
+            world.exchange.deposit(world.user, rng.choice((*COINS, "USDT")), amount)
         if self._happens(0.004, "emptied"):
             self._empty()
         if self._happens(0.03, "withdrawal"):
             wallet = world.user.wallet("usdt")
-            wallet.trade -= min(wallet.trade, Decimal(rng.choice((rng.randint(1, 300), 6000))))
+            wallet.trade -= min(wallet.trade, rng.choice((rng.randint(1, 300), 6000)) * world.scale)
             world.moved_ms = world.true_ms
         if self._happens(0.04, "hand_trade"):
             self.trade_by_hand()
@@ -108,7 +109,7 @@ class Hands:
             self.pause()
         if self._happens(0.04, "targets_edited"):
             # What is on its way was sent as the old file said; whoever edits weights may edit the type of order too.
-            return random_targets(rng, targets.limits, random_orders(world.chance["orders"]))
+            return random_targets(rng, targets.limits, random_orders(world.chance["orders"]), world.scale)
         return targets
 
     def _shake_prices(self) -> None:
@@ -166,8 +167,8 @@ class Hands:
         symbol, wallet = f"{coin.lower()}usdt", world.user.wallet(coin.lower())
         if rng.random() < 0.5 and wallet.trade > Decimal("0.1"):
             world.exchange.place_by_hand(world.user, symbol, "sell-market", Decimal("0.05"), world.true_ms)
-        elif world.user.wallet("usdt").trade > Decimal(200):
-            world.exchange.place_by_hand(world.user, symbol, "buy-market", Decimal(100), world.true_ms)
+        elif world.user.wallet("usdt").trade > 2 * (spent := max(Decimal(12), 100 * world.scale)):
+            world.exchange.place_by_hand(world.user, symbol, "buy-market", spent, world.true_ms)
 
     def _lock_up(self) -> None:
         """Leave a limit order that rests: what it locks is still there, and not free."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -24,6 +25,9 @@ TIMEOUT_MS = 10_000
 PLACE_CRASH_ODDS = 0.01  # on either side of the one call that must never be made again
 RUNS = tuple(map(Decimal, ("0.93", "0.96", "1.04", "1.07")))  # what a price does while an order is on its way
 GATEWAY = error_v1("gateway-internal-error", "Failed to load data. Try again later.")
+MUTE = error_v1("base-symbol-error", "symbol error")
+ABOUT_ORDERS = ("order", "client-order", "order-search", "open-orders", "order-fills")
+LOOK_ALIKE_ODDS = 0.1
 # What is answered in the exchange's place, without and with the request having been carried out.
 NOT_CARRIED_OUT = {
     "storm_429": Response(429, b"Too Many Requests", {}),
@@ -33,9 +37,17 @@ NOT_CARRIED_OUT = {
     "auction": error_v1("forbidden-trade-for-open-protect", "opening phase"),
     "blind": error_v1("base-record-invalid", "record invalid"),
     "delayed_request": Response(0, b"", dropped=True),
+    "not_found": error_v1("base-record-invalid", "record invalid"),
+    "mute": MUTE,
     "key_refused": error_v1("api-signature-not-valid", "Signature not valid: Incorrect Access key [Access key错误]"),
 }
 LISTING = ("", "balance_lag", "missing_row", "empty_list")  # faults after which an answer is still a list of balances
+IN_ANSWERS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "empty_list": lambda document: document["data"].__setitem__("list", []),
+    "no_fills": lambda document: document.__setitem__("data", []),
+    "odd_state": lambda document: document["data"].__setitem__("state", "frobnicated"),
+    "other_order": lambda document: document["data"].__setitem__("amount", "0.0123"),
+}
 CARRIED_OUT = {
     "gateway_executed": GATEWAY,
     "ok_without_id": Response(200, b'{"status":"ok","data":""}', {}),
@@ -148,13 +160,18 @@ class Wire(httpx.BaseTransport):
             world.storm_until_ms = world.true_ms + rng.randint(5_000, 90_000)
         if fault == "delayed_request":
             exchange.pending.append(Pending(world.true_ms + rng.randint(1_000, 400_000), request))
+        if fault == "mute":
+            world.mute_until_ms = world.true_ms + rng.randint(600_000, 12 * 3_600_000)
         if fault in NOT_CARRIED_OUT:
+            self._imitate(request, fault, endpoint)
             return NOT_CARRIED_OUT[fault]
+        if endpoint in ABOUT_ORDERS and not world.quiet and world.true_ms < world.mute_until_ms:
+            return MUTE
         answered = self._handled(request, fault)
         if fault in CARRIED_OUT:
             return CARRIED_OUT[fault]
-        if fault == "empty_list":
-            return edited(answered, lambda document: document["data"].__setitem__("list", []))
+        if fault in IN_ANSWERS:
+            return edited(answered, IN_ANSWERS[fault])
         return lied(world, answered, endpoint, request.query.partition("symbol=")[2].partition("&")[0])
 
     def _handled(self, request: Request, fault: str) -> Response:
@@ -187,6 +204,25 @@ class Wire(httpx.BaseTransport):
         if fault in ("invisible", "limbo", "redelivered") and len(exchange.state.orders) > known:
             self._keep_back(exchange.state.orders[max(exchange.state.orders)], fault)
         return answered
+
+    def _imitate(self, request: Request, fault: str, endpoint: str) -> None:
+        """Let somebody place by hand now and then what they see missing: the very order, without our id."""
+        world, rng = self._world, self._world.chance["brink"]
+        if fault != "delayed_request" or endpoint != "place" or rng.random() >= LOOK_ALIKE_ODDS:
+            return
+        body = json.loads(request.body)
+        symbol, kind, amount, price = (
+            body["symbol"],
+            body["type"],
+            Decimal(body["amount"]),
+            Decimal(body.get("price", 0)),
+        )
+        spec = world.market.specs()[symbol]
+        wallet = world.user.wallet(spec.quote if kind.startswith("buy") else spec.base)
+        if wallet.trade >= amount * (price if kind == "buy-ioc" else 1):
+            world.exchange.place_by_hand(world.user, symbol, kind, amount, world.true_ms, price=price)
+            world.moved_ms = world.true_ms
+            world.fired["look_alike"] += 1
 
     def _keep_back(self, order: SimOrder, fault: str) -> None:
         """Let an order be seen late, or have an answer that says that it is none."""

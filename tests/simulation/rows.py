@@ -119,7 +119,7 @@ class Unlisted:
             world.user.unlisted.clear()
             world.fired["row_back"] += 1
         elif not world.quiet and rng.random() < 0.03:
-            world.exchange.deposit(world.user, self.coin, Decimal(rng.randint(1, 40)) / 100)
+            world.exchange.deposit(world.user, self.coin, Decimal(rng.randint(1, 40)) / 100 * world.scale)
             world.fired["hidden_deposit"] += 1
         self._shorten()
 

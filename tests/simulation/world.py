@@ -93,11 +93,13 @@ class World:
         )  # ids of orders that no rule lets one expect: what is believed of them may be wrong
         self.free_bytes: int | None = None  # on the journal's disk
         self.obeying = False  # whether the service takes files right now
+        self.mute_until_ms = 0  # no question about an order is answered until then
         self.storm_until_ms = 0  # every call is answered 429 until then
         self.meanwhile: Callable[[], None] = lambda: None  # what others do while we wait
         self.at_the_brink: Callable[[frozenset[str]], None] = lambda _: None  # and while rows of such kinds are synced
         self.market = ShockedMarket(seed)
         setup = self.chance["setup"]
+        self.scale = Decimal(setup.choice(("1", "1", "1", "0.01")))  # of all that is held and moved
         options = ExchangeOptions(
             buy_precision=setup.choice(("value", "value", "amount")),
             fill_precision=setup.choice(("significant", "amount")),
@@ -106,15 +108,17 @@ class World:
             duplicates=setup.choice(("accept", "accept", "reject")),
         )
         self.exchange = Exchange(self.market, options=options)
-        self.user: User = self.exchange.add_user(ACCESS_KEY, SECRET_KEY, self._holdings(setup))
+        self.user: User = self.exchange.add_user(ACCESS_KEY, SECRET_KEY, self._holdings(setup, self.scale))
 
     @staticmethod
-    def _holdings(setup: random.Random) -> dict[str, Decimal]:
-        return {
+    def _holdings(setup: random.Random, scale: Decimal) -> dict[str, Decimal]:
+        held = {
             "BTC": Decimal(setup.randint(5, 60)) / 100,
             "ETH": Decimal(setup.randint(10, 900)) / 100,
             "SOL": Decimal(setup.randint(0, 9000)) / 100,
             "USDT": Decimal(setup.choice((800, 2000, 8000, 20_000)) + setup.randint(0, 8000)),
+        }
+        return {coin: amount * scale for coin, amount in held.items()} | {
             "USDC": Decimal(0),
             "HTX": Decimal(10_000_000),
         }
