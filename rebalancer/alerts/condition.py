@@ -69,7 +69,7 @@ class Seen:
 
 def at_start(memory: Memory, now: datetime, *, mode: str, venue: str) -> tuple[Memory, list[Message]]:
     """Return what to say at a start of the service."""
-    if memory.started_at is not None and now - memory.started_at < START_AGAIN_AFTER:
+    if memory.started_at is not None and _within(START_AGAIN_AFTER, memory.started_at, now):
         return memory, []
     known = "" if memory.condition is Condition.FINE else f"; last known: {memory.condition}, {memory.text}"
     return replace(memory, started_at=now), [Message(f"started, {mode} on {venue}", f"The service is running{known}.")]
@@ -98,7 +98,7 @@ def at_cycle(memory: Memory, seen: Seen, now: datetime) -> tuple[Memory, list[Me
 
 def at_missed(memory: Memory, text: str, now: datetime) -> tuple[Memory, list[Message]]:
     """Return what to say about slots that had no cycle, once a day at the most."""
-    if memory.missed_at is not None and now - memory.missed_at < REMIND_AFTER:
+    if memory.missed_at is not None and _within(REMIND_AFTER, memory.missed_at, now):
         return memory, []
     return replace(memory, missed_at=now), [Message("a cycle was missed", text)]
 
@@ -116,10 +116,16 @@ def at_key(memory: Memory, days_valid: int | None, text: str) -> tuple[Memory, l
 def digest_due(memory: Memory, now: datetime) -> str:
     """Return the Monday of the last whole week by UTC, if the owner has not been told of that week; else nothing."""
     last = now.astimezone(UTC).date() - timedelta(days=now.astimezone(UTC).weekday() + 7)
-    return last.isoformat() if last.isoformat() > memory.digest_week else ""
+    told_ahead = memory.digest_week > now.astimezone(UTC).date().isoformat()  # by a clock that was wrong
+    return last.isoformat() if last.isoformat() > memory.digest_week or told_ahead else ""
+
+
+def _within(span: timedelta, then: datetime, now: datetime) -> bool:
+    """Whether a moment is no further away, either way: one in the future was told by a clock that was wrong."""
+    return abs(now - then) < span
 
 
 def _due(memory: Memory, now: datetime) -> bool:
     if memory.told_at is not None:
-        return now - memory.told_at >= REMIND_AFTER
+        return not _within(REMIND_AFTER, memory.told_at, now)
     return memory.in_a_row >= TOLD_FROM.get(memory.condition, 1)

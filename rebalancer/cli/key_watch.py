@@ -54,7 +54,9 @@ class KeyWatch:
         A question that is not answered is asked again before the next cycle, which has its own words for what is wrong.
         """
         now = self._clock.now()
-        if self._connection.embedded is not None or (self._asked_at is not None and now - self._asked_at < ASK_EVERY):
+        if self._connection.embedded is not None or (
+            self._asked_at is not None and abs(now - self._asked_at) < ASK_EVERY
+        ):
             return
         info: KeyInfo | None = None
         with suppress(VenueError):

@@ -5,16 +5,27 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from rebalancer.alerts.condition import TOLD_FROM, Condition, Memory, Message, Seen, at_cycle, at_missed, at_start
+from rebalancer.alerts.condition import (
+    TOLD_FROM,
+    Condition,
+    Memory,
+    Message,
+    Seen,
+    at_cycle,
+    at_missed,
+    at_start,
+    digest_due,
+)
 from rebalancer.alerts.memory import NAME, keep_memory, load_memory
 from tests.core.builders import NOW
 
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TROUBLES = [condition for condition in Condition if condition is not Condition.FINE]
 
 
@@ -55,6 +66,21 @@ def test_another_trouble_is_told_at_once_with_its_own_words() -> None:
     memory, _ = told(Memory(), [Seen(Condition.DENIED, "the book is stale")] * 2)
     _, messages = at_cycle(memory, Seen(Condition.HALTED, "order 7 is unknown to us"), NOW + HOUR)
     assert messages == [Message("halted", "order 7 is unknown to us")]
+
+
+def test_a_clock_that_was_years_ahead_for_one_look_costs_no_reminder_of_the_years_between() -> None:
+    halted = Seen(Condition.HALTED, "order 7 is unknown to us")
+    memory, _ = at_cycle(Memory(), halted, NOW)
+    memory, ahead = at_cycle(memory, halted, NOW + 3650 * DAY)
+    assert len(ahead) == 1
+    titles = []
+    for number in range(1, 73):
+        memory, messages = at_cycle(memory, halted, NOW + number * HOUR)
+        titles += [message.title for message in messages]
+    assert titles == ["still halted since 2026-03-01"] * 3
+    memory = replace(memory, started_at=NOW + 3650 * DAY, digest_week="2036-02-25")
+    assert len(at_start(memory, NOW, mode="live", venue="htx")[1]) == 1
+    assert digest_due(memory, NOW) == "2026-02-16"
 
 
 @pytest.mark.parametrize("seed", range(20))
