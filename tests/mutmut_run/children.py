@@ -32,6 +32,8 @@ LOOK_S = 0.5
 MEMORY_MORE_BYTES = 2 << 30  # beyond what the process has when it is forked
 FAULT_OF_OURS = 70
 PR_SET_PDEATHSIG = 1
+NOTED = "noted"
+_folders: list[Path] = []  # in a child, its own
 FORK = multiprocessing.get_context("fork")
 
 
@@ -39,7 +41,8 @@ class How(StrEnum):
     """How a child ended."""
 
     TOLD = "told"
-    TIMEOUT = "timeout"  # too much processor time, or asleep for too long
+    TIMEOUT = "timeout"  # too much processor time
+    ASLEEP = "asleep"  # for too long
     CRASHED = "crashed"
     LOST = "lost"  # killed from outside, by a system out of memory, or by a fault of ours
 
@@ -60,6 +63,7 @@ class Ending:
     about: Any
     how: How
     told: Any
+    at: str  # what it noted last
     output: str
 
 
@@ -95,22 +99,34 @@ class _Child:
         """Return how it ended, once it has; its folder goes."""
         self.process.join()
         self.kill()  # what it left running
-        told, output = self.folder / "told.json", self.folder / "output"
+        told = self.folder / "told.json"
         how = _how(self.process.exitcode, told.exists(), self.overslept)
         made = Ending(
             self.task.about,
             how,
             json.loads(told.read_text(encoding="utf-8")) if how is How.TOLD else None,
-            output.read_text(encoding="utf-8", errors="replace")[-2000:] if output.exists() else "",
+            _text(self.folder / NOTED),
+            _text(self.folder / "output")[-2000:],
         )
         shutil.rmtree(self.folder, ignore_errors=True)
         return made
 
 
+def _text(place: Path) -> str:
+    return place.read_text(encoding="utf-8", errors="replace") if place.exists() else ""
+
+
+def note(text: str) -> None:
+    """Write down, in a child, what it is at, for the case that it never tells."""
+    (_folders[-1] / NOTED).write_text(text, encoding="utf-8")
+
+
 def _how(code: int | None, has_told: bool, overslept: bool) -> How:
     if code == 0 and has_told:
         return How.TOLD
-    if overslept or code == -signal.SIGXCPU:
+    if overslept:
+        return How.ASLEEP
+    if code == -signal.SIGXCPU:
         return How.TIMEOUT
     return How.LOST if code in {-signal.SIGKILL, FAULT_OF_OURS} else How.CRASHED
 
@@ -147,6 +163,7 @@ def _start(task: Task, folder: Path) -> _Child:
 
 
 def _live(work: Callable[[], object], folder: Path) -> None:
+    _folders.append(folder)
     os.setsid()
     die_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -79,6 +79,7 @@ def _run_session(place: Place, mutants: Sequence[Mutant], state: str, listed: Co
         "asleep_s": place.asleep_s,
         "state": state,
         "results": str(place.results),
+        "survey": str(place.folder / "survey.json"),
         "scratch": str(place.folder / "scratch"),
         "mutants": [{"name": each.name, "key": each.key, "listed": each.change in listed} for each in mixed],
     }

@@ -2,22 +2,19 @@
 
 python -m tests.mutmut_run.session ORDER   (in a copy with mutants; `judging` starts it, ORDER is its JSON)
 
-First each test runs alone in a child without a mutant: what it takes, which functions it enters. Then all run in one
-child without a mutant, the cheapest first, and in another the other way round. Only where all pass is a failure a
-mutant's own.
+What the tests do without a mutant comes first (`survey`); then each mutant is asked by those that enter its function.
 """
 
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -25,8 +22,10 @@ from hypothesis import HealthCheck, Phase, settings
 from tests.mutmut_run.children import Ending, How, Task, die_with_parent, run_all
 from tests.mutmut_run.covering import Covering
 from tests.mutmut_run.progress import Progress
+from tests.mutmut_run.survey import Survey, Unsound
 from tests.mutmut_run.switch import Switch
-from tests.mutmut_run.trials import Known, Trials, other_threads
+from tests.mutmut_run.trials import Known, Trials, asleep_s_max, other_threads
+from tests.mutmut_run.verdicts import KILLED
 
 # No pytest plugin that chooses an order, keeps a state or has limits of its own; the same examples for every mutant.
 ARGUMENTS = ("--rootdir=.", "-qq", "-s", "-n0", "--timeout=0", "--hypothesis-seed=0", "--assert=plain", "--tb=short",
@@ -76,8 +75,10 @@ class Judge:
         trials = Trials(session.items, self._switch)
         gc.collect()
         gc.freeze()
-        known = self._surveyed(trials)
-        self._prove_the_order(trials, known)
+        try:
+            known = Survey(trials, self._order, self._progress).known()
+        except Unsound as reason:
+            _stop(str(reason))
         self._judge(trials, known)
         return True
 
@@ -87,50 +88,6 @@ class Judge:
             file = getattr(module, "__file__", None)
             if name.partition(".")[0] in self._order["own"] and file and not Path(file).is_relative_to(Path.cwd()):
                 _stop(f"{name} was imported from {file}, not from the copy that holds the mutants")
-
-    def _surveyed(self, trials: Trials) -> list[Known]:
-        """Return what each test does without a mutant, the cheapest first; one that fails stops the run."""
-        tasks = [Task(name, partial(trials.survey, name), 10 * self._order["asleep_s"]) for name in trials.names]
-        known = []
-        for ending in self._progress.over(run_all(tasks, self._jobs, self._scratch), len(tasks), "tests surveyed"):
-            told = ending.told
-            if told is None or told["failure"]:
-                _stop(f"{ending.about} fails in a forked child without any mutant ({ending.how}):\n{_words(ending)}")
-            known.append(Known(ending.about, told["cpu_s"], told["wall_s"], tuple(told["functions"])))
-            self._import(told["modules"])
-        return sorted(known, key=lambda test: (test.cpu_s, test.name))
-
-    def _import(self, modules: Sequence[str]) -> None:
-        """Import libraries that a test imported late, so that not every child does; never what may hold mutants."""
-        for name in modules:
-            if name.partition(".")[0] in self._order["own"] or name in sys.modules:
-                continue
-            try:
-                importlib.import_module(name)
-            except ImportError:
-                continue  # a name that a test made up; the children make it up again
-            if other_threads():
-                _stop(f"to import {name} starts a thread, so nothing can be forked any more")
-
-    def _prove_the_order(self, trials: Trials, known: Sequence[Known]) -> None:
-        """Stop unless all tests pass one after the other in one child, without a mutant, in either order."""
-        orders = {"cheaper": known, "dearer": known[::-1]}
-        tasks = [
-            Task(which, partial(trials.ask, None, tests), self._asleep_s_max(tests)) for which, tests in orders.items()
-        ]
-        for ending in run_all(tasks, self._jobs, self._scratch):
-            if ending.told is None:
-                _stop(
-                    f"a child that runs all tests without a mutant does not end well ({ending.how}):\n{_words(ending)}"
-                )
-            if ending.told["by"]:
-                _stop(
-                    f"{ending.told['by']} passes alone and fails after the tests that are {ending.about}, without any "
-                    f"mutant, so its failures prove nothing:\n{ending.told['failure']}"
-                )
-        self._progress.say(
-            f"{len(known)} tests pass in forked children without a mutant: alone, and all in either order"
-        )
 
     def _judge(self, trials: Trials, known: Sequence[Known]) -> None:
         covering = Covering(known)
@@ -143,39 +100,31 @@ class Judge:
             for ending in self._progress.over(endings, len(asked), "judged"):
                 status, by = _status(ending)
                 self._write(results, ending.about, status, by)
-                if by is not None:
+                if status in KILLED and by is not None:
                     covering.note_kill(ending.about["name"], by)
 
     def _tasks(self, trials: Trials, covering: Covering, mutants: Iterable[Mapping[str, Any]]) -> Iterator[Task]:
         for mutant in mutants:
             tests = covering.tests_for(mutant["name"], self._order["listed_s"] if mutant["listed"] else None)
-            yield Task(mutant, partial(trials.ask, mutant["name"], tests), self._asleep_s_max(tests))
-
-    def _asleep_s_max(self, tests: Sequence[Known]) -> float:
-        """Return how long a child may sleep over tests: three times what they wait without a mutant, and some more."""
-        return self._order["asleep_s"] + 3 * sum(max(0.0, test.wall_s - test.cpu_s) for test in tests)
+            yield Task(mutant, partial(trials.ask, mutant["name"], tests), asleep_s_max(tests, self._order["asleep_s"]))
 
     def _write(self, results: Any, mutant: Mapping[str, Any], status: str, by: str | None) -> None:
         line = {"key": mutant["key"], "status": status, "by": by, "listed": mutant["listed"]}
         results.write(json.dumps({**line, "state": self._order["state"]}) + "\n")
         results.flush()
         self._progress.count(status)
-        if status not in {"killed", "timeout", "crashed"} and not mutant["listed"]:
+        if status not in KILLED and not mutant["listed"]:
             self._progress.say(f"{status}: {mutant['name']}")
 
 
 def _status(ending: Ending) -> tuple[str, str | None]:
     if ending.how is not How.TOLD:
-        return ending.how.value, None
+        return ending.how.value, ending.at or None
     by = ending.told["by"]
     return ("killed", by) if by else ("survived", None)
 
 
-def _words(ending: Ending) -> str:
-    return (ending.told or {}).get("failure") or ending.output
-
-
-def _stop(reason: str) -> None:
+def _stop(reason: str) -> NoReturn:
     print(f"stopped: {reason}", file=sys.stderr, flush=True)
     pytest.exit("stopped", returncode=STOPPED)
 

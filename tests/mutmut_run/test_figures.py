@@ -75,7 +75,7 @@ def test_a_run_is_good_with_nine_tenths_killed_and_a_list_that_fits(killed: int,
 
 
 def test_what_was_killed_holds_and_what_lived_only_in_the_same_state_and_on_the_same_list() -> None:
-    for status in ("killed", "timeout", "crashed"):
+    for status in ("killed", "timeout", "asleep", "crashed"):
         assert Line("k", status, None, listed=True, state="old").holds("new", listed=False)
     lived = Line("k", "survived", None, listed=False, state="old")
     assert lived.holds("old", listed=False) and not lived.holds("new", listed=False)

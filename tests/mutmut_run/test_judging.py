@@ -106,11 +106,14 @@ def test_mutants_are_killed_live_hang_and_crash_each_for_itself(tmp_path: Path) 
     expected = {
         change("total", "return sum(numbers, 0)", "return sum(numbers, 1)"): ("survived", None),
         change("total", "return sum(numbers, 0)", "return sum(None, 0)"): ("killed", name + "total"),
-        change("half", "number -= 2", "number += 2"): ("timeout", None),
+        change("half", "number -= 2", "number += 2"): ("timeout", name + "half"),
         change("half", "steps += 1", "steps -= 1"): ("killed", name + "half"),
-        change("aborts", "if not wanted:", "if wanted:"): ("crashed", None),
+        change("aborts", "if not wanted:", "if wanted:"): ("crashed", name + "aborts"),
         change("aborts", "return 5", "return 6"): ("killed", name + "aborts"),
-        change("waits", "return event.wait(timeout=0.1)", "return event.wait(timeout=None)"): ("timeout", None),
+        change("waits", "return event.wait(timeout=0.1)", "return event.wait(timeout=None)"): (
+            "asleep",
+            name + "waits",
+        ),
         change("never", "return 7", "return 8"): ("no tests", None),
     }
     assert {each: (found[each].status, found[each].by) for each in expected} == expected

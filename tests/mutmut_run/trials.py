@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.mutmut_run.children import limit_processor_time
+from tests.mutmut_run.children import limit_processor_time, note
 from tests.mutmut_run.switch import Switch
 
 # A test may use ten times what it uses without a mutant, and a second more.
@@ -64,6 +64,7 @@ class Trials:
         if mutant is not None:
             self._switch.activate(mutant)
         for test in tests:
+            note(test.name)
             limit_processor_time(test.cpu_s_max)
             failure = self._failure(test.name)
             if failure is not None:
@@ -76,6 +77,11 @@ class Trials:
         except BaseException as error:  # noqa: BLE001 - pytest itself gave up; without a mutant it does not
             return f"{type(error).__name__}: {error}"
         return next((report.longreprtext or report.outcome for report in reports if report.failed), None)
+
+
+def asleep_s_max(tests: Sequence[Known], spare_s: float) -> float:
+    """Return how long a child may sleep over tests: three times what they wait without a mutant, and some more."""
+    return spare_s + 3 * sum(max(0.0, test.wall_s - test.cpu_s) for test in tests)
 
 
 def other_threads() -> list[str]:

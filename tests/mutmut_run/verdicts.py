@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.mutmut_run.mutants import Change, Mutant
 
-KILLED = {"killed", "timeout", "crashed"}
+KILLED = {"killed", "timeout", "asleep", "crashed"}
 UNDECIDED = {"lost"}
 
 
