@@ -21,7 +21,8 @@ NEVER_WAS = frozenset({IntentState.ABSENT, IntentState.REJECTED, IntentState.ABA
 
 def look_for_strangers(shell: Shell) -> None:
     """Read the recent orders of all symbols, and halt over what cannot be; a failed read raises its VenueError."""
-    recent = shell.venue.fetch_recent_orders(shell.venue.server_now() - LOOK_BACK)
+    # Measured now: our clock may have been set since it last was.
+    recent = shell.venue.fetch_recent_orders(shell.venue.fetch_server_time() - LOOK_BACK)
     known = {record.client_order_id: record for record in shell.journal.state.intents.values()}
     ours = [order for order in recent if order.client_order_id.startswith(PREFIX)]
     for order in ours:

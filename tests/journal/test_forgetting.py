@@ -61,6 +61,9 @@ class _World:
     def server_now(self) -> datetime:
         return self.now
 
+    def fetch_server_time(self) -> datetime:
+        return self.now
+
     def fetch_recent_orders(self, start: datetime) -> Sequence[Order]:
         return [order for order in self.orders if start <= order.created_at <= self.now]
 

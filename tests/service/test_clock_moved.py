@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.errors import Unavailable
 from rebalancer.service.shell import Progress, Step
 from tests.service.house import House
 from tests.service.truth import must_be_settled
+
+DAY_S = 86_400
 
 
 @pytest.mark.parametrize("step_s", [-9, -0.5, -0.001, 0.001, 0.5, 1.9, 9])
@@ -17,6 +20,27 @@ def test_clock_that_is_set_between_two_cycles_costs_no_cycle(step_s: float, tmp_
     house.cycle()
     house.machine.step(step_s)
     must_be_settled(house, step_s)
+
+
+@pytest.mark.parametrize("ahead_s", [-400 * DAY_S, -3 * DAY_S, -200, 200, 3 * DAY_S, 3650 * DAY_S])
+@pytest.mark.parametrize("fault", ["", "lost_reply@place=1x1", "lost_request@place=1x1"])
+def test_clock_that_was_wrong_for_a_while_costs_its_cycles_and_nothing_after(
+    ahead_s: float, fault: str, tmp_path: Path
+) -> None:
+    house = House(tmp_path, faults=fault)
+    house.cycle(settle_s=0)
+    house.machine.step(ahead_s)
+    for number in range(3):
+        house.clock.advance(3600)
+        with pytest.raises(Unavailable, match="clock is"):
+            house.cycle()
+        if number == 1:
+            house.wrong_s = ahead_s
+            house.restart()
+    posts = len(house.wire.posts)
+    house.machine.step(-ahead_s)
+    must_be_settled(house, (ahead_s, fault))
+    assert posts == (1 if fault else 3)
 
 
 @pytest.mark.parametrize("leg", [1, 2])
