@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rebalancer.core.model import CandlePeriod
-from rebalancer.errors import MalformedReply, OutcomeUnknown, Rejected, VenueError
+from rebalancer.errors import AuthFailed, MalformedReply, OutcomeUnknown, Rejected, VenueError
 from rebalancer.venues.htx.codes_map import CodeMap
 from rebalancer.venues.htx.envelope import RawReply, placed_order_id, read_payload
 from rebalancer.venues.htx.wire_account import parse_accounts, parse_balances, parse_key_info, parse_uid
@@ -45,10 +45,14 @@ PARSERS: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 def parse(endpoint: str, payload: dict[str, Any]) -> Any:
-    """Return what a parser makes of a payload, or None for MalformedReply; all else escapes."""
+    """Return what a parser makes of a payload, or None for MalformedReply and for a locked account; all else escapes."""
     try:
         return PARSERS[endpoint](payload)
     except MalformedReply:
+        return None
+    except AuthFailed as refused:
+        if (endpoint, refused.code) != ("balance", "account-not-working"):
+            raise
         return None
 
 

@@ -12,7 +12,9 @@ import pytest
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.errors import GuardTripped
 from rebalancer.journal import records
-from tests.service.house import House
+from rebalancer.service.cycle import run_cycle
+from rebalancer.service.strangers import look_for_strangers
+from tests.service.house import DRIFTED, House
 
 
 def answer_halts(house: House) -> None:
@@ -38,6 +40,31 @@ def test_a_restored_backup_halts_over_the_orders_that_it_forgot_and_mints_no_id_
     house.cycle()
     posted = {post["client-order-id"] for post in house.wire.posts[len(known) :]}
     assert posted and not posted & known
+
+
+def test_a_slot_that_is_run_again_after_a_restore_mints_other_ids_for_the_same_orders(tmp_path: Path) -> None:
+    """The run, its legs and their amounts are the same to the last digit: only the life of the journal is another."""
+    house = House(tmp_path)
+    house.close()
+    shutil.copy(tmp_path / "journal.db", tmp_path / "backup.db")
+    lives, slot = [], house.clock.now()
+    for _ in range(2):
+        house.start()
+        for asset, amount in DRIFTED.items():  # by hand, back to where it was
+            house.exchange.deposit(house.user, asset, amount - house.held(asset))
+        before = len(house.wire.posts)
+        look_for_strangers(house.shell)
+        assert len(house.journal.state.halts) == before, "one for each forgotten order"
+        answer_halts(house)
+        run_cycle(house.shell, house.targets, schedule_id="test", slot=slot, settle_s=480)
+        lives.append(house.wire.posts[before:])
+        house.close()
+        shutil.copy(tmp_path / "backup.db", tmp_path / "journal.db")
+        house.clock.advance(3600)
+    first, again = ([(post["symbol"], post["type"], post["amount"]) for post in posts] for posts in lives)
+    assert first and first == again
+    ids = [post["client-order-id"] for posts in lives for post in posts]
+    assert len(set(ids)) == len(ids)
 
 
 def test_a_cloned_machine_beside_us_is_noticed_at_the_next_slot(tmp_path: Path) -> None:
