@@ -5,7 +5,7 @@ python -m tests.mutmut_run [--group NAME] [--only TEXT]... [--sample N] [--seed 
 Apart from CI: all of it takes over an hour on one core. mutmut makes the mutants. Each group of files is judged by the
 fast tests that cover it, in forked children of one session that has collected them: for each mutant those tests that
 enter its function, until one fails; those that killed its like first, then the cheapest. No test may use over ten
-times the processor time that it uses without a mutant, nor sleep much longer. Before that all must pass in such
+times the processor time that it uses without a mutant, nor sleep much longer, twice. Before that all must pass in such
 children with no mutant, alone and one after the other, or nothing is judged. `--wide` puts each mutant that lives and is not listed into a copy of the program and asks
 the service's tests and a short simulation too. A survivor must stand with its reason in tests/mutants/survivors.toml
 and each entry there must have its mutant, or the run fails; so does a share of killed mutants under 90 %. A mutant that

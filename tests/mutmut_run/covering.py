@@ -29,11 +29,14 @@ class Covering:
         """Remember that a test killed a mutant."""
         self._kills[function_of(mutant)][test] += 1
 
-    def tests_for(self, mutant: str, cpu_s_max: float | None) -> Sequence[Known]:
-        """Return those that killed most of its like, then the cheapest first; with a budget what fits, at least one."""
+    def tests_for(self, mutant: str, cpu_s_max: float | None, first: str | None = None) -> Sequence[Known]:
+        """Return those that killed most of its like, then the cheapest first; with a budget what fits, at least one.
+
+        `first` names one that comes before all others.
+        """
         function = function_of(mutant)
         best = {name for name, _ in self._kills[function].most_common(FAVOURITES)}
-        tests = sorted(self._tests[function], key=lambda test: test.name not in best)
+        tests = sorted(self._tests[function], key=lambda test: (test.name != first, test.name not in best))
         spent, kept = 0.0, list[Known]()
         for test in tests:
             spent += test.cpu_s

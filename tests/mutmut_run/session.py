@@ -11,9 +11,10 @@ import gc
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import pytest
@@ -30,6 +31,7 @@ from tests.mutmut_run.verdicts import KILLED
 # No pytest plugin that chooses an order, keeps a state or has limits of its own; the same examples for every mutant.
 ARGUMENTS = ("--rootdir=.", "-qq", "-s", "-n0", "--timeout=0", "--hypothesis-seed=0", "--assert=plain", "--tb=short",
              "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:faulthandler")  # fmt: skip
+DOUBTFUL = {How.TIMEOUT, How.ASLEEP}  # a machine that stands still for a while looks the same, though not twice
 STOPPED = 3
 
 
@@ -96,17 +98,34 @@ class Judge:
             for mutant in self._order["mutants"]:
                 if not covering.has(mutant["name"]):
                     self._write(results, mutant, "no tests", None)
-            endings = run_all(self._tasks(trials, covering, asked), self._jobs, self._scratch)
-            for ending in self._progress.over(endings, len(asked), "judged"):
-                status, by = _status(ending)
-                self._write(results, ending.about, status, by)
-                if status in KILLED and by is not None:
-                    covering.note_kill(ending.about["name"], by)
+            doubtful: dict[str, str] = {}
+            for ending in self._endings(trials, covering, asked, "judged"):
+                if ending.how in DOUBTFUL:
+                    doubtful[ending.about["name"]] = ending.at
+                else:
+                    self._write(results, ending.about, *_status(ending))
+            again = [mutant for mutant in asked if mutant["name"] in doubtful]
+            for ending in self._endings(trials, covering, again, "that hung asked once more", doubtful):
+                self._write(results, ending.about, *_status(ending))
 
-    def _tasks(self, trials: Trials, covering: Covering, mutants: Iterable[Mapping[str, Any]]) -> Iterator[Task]:
-        for mutant in mutants:
-            tests = covering.tests_for(mutant["name"], self._order["listed_s"] if mutant["listed"] else None)
-            yield Task(mutant, partial(trials.ask, mutant["name"], tests), asleep_s_max(tests, self._order["asleep_s"]))
+    def _endings(
+        self,
+        trials: Trials,
+        covering: Covering,
+        mutants: Sequence[Mapping[str, Any]],
+        doing: str,
+        first: Mapping[str, str] = MappingProxyType({}),
+    ) -> Iterator[Ending]:
+        def tasks() -> Iterator[Task]:
+            for mutant in mutants:
+                name, budget_s = mutant["name"], self._order["listed_s"] if mutant["listed"] else None
+                tests = covering.tests_for(name, budget_s, first.get(name))
+                yield Task(mutant, partial(trials.ask, name, tests), asleep_s_max(tests, self._order["asleep_s"]))
+
+        for ending in self._progress.over(run_all(tasks(), self._jobs, self._scratch), len(mutants), doing):
+            if ending.how is How.TOLD and ending.told["by"]:
+                covering.note_kill(ending.about["name"], ending.told["by"])
+            yield ending
 
     def _write(self, results: Any, mutant: Mapping[str, Any], status: str, by: str | None) -> None:
         line = {"key": mutant["key"], "status": status, "by": by, "listed": mutant["listed"]}

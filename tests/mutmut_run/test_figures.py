@@ -96,6 +96,7 @@ def test_a_mutant_is_asked_first_by_what_killed_its_like_and_then_by_the_cheapes
     assert asked(1.2) == ["cheap", "fair"] and asked(0.0) == ["cheap"]
     covering.note_kill("one.x_f__mutmut_1", "dear")
     assert asked() == ["dear", "cheap", "fair"]
+    assert [test.name for test in covering.tests_for("one.x_f__mutmut_2", None, "fair")] == ["fair", "dear", "cheap"]
 
 
 def test_a_line_that_was_cut_short_is_not_read_and_not_written_behind(tmp_path: Path) -> None:

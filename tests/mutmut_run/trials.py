@@ -65,7 +65,7 @@ class Trials:
             self._switch.activate(mutant)
         for test in tests:
             note(test.name)
-            limit_processor_time(test.cpu_s_max)
+            limit_processor_time(test.cpu_s_max if mutant is not None else SURVEY_S)
             failure = self._failure(test.name)
             if failure is not None:
                 return {"by": test.name, "failure": failure}
