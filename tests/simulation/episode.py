@@ -76,7 +76,7 @@ class Episode:
         self.disk = Disk(self.world)
         setup = self.world.chance["setup"]
         orders = random_orders(self.world.chance["orders"])
-        self.wanted = random_targets(setup, random_limits(setup), orders, self.world.scale)
+        self.wanted = random_targets(self.world, random_limits(setup), orders, setup)
         self.unlisted = Unlisted(self.world)
         self.targets = self.unlisted.in_force(self.wanted, 0)
         self.faulty = setup.choice(FAULTY)

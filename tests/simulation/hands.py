@@ -18,6 +18,7 @@ from tests.simulation.world import COINS, World
 KEPT = {"BTC": Decimal("0.08"), "ETH": Decimal("0.5"), "SOL": Decimal(5), "USDT": Decimal(1500)}
 EXTERNAL = {"BTC": Decimal("0.1"), "ETH": Decimal(1), "SOL": Decimal(20), "USDT": Decimal(2000)}
 
+STABLE = Decimal(8)  # percent, where the second stable coin is a target too
 BANDS = (
     BandPolicy(),
     BandPolicy(k=Decimal("0.04")),
@@ -39,11 +40,13 @@ def random_limits(rng: random.Random) -> Limits:
     )
 
 
-def random_targets(rng: random.Random, limits: Limits, orders: OrderPolicy, scale: Decimal) -> Targets:
+def random_targets(world: World, limits: Limits, orders: OrderPolicy, rng: random.Random) -> Targets:
     cuts = [rng.randint(10, 40) for _ in COINS]
     total = sum(cuts) + 25
     weights = {coin: Decimal(cut * 100 // total) for coin, cut in zip(COINS, cuts, strict=True)}
     weights["USDT"] = 100 - sum(weights.values())
+    if world.with_stable and weights["USDT"] > 2 * STABLE:
+        weights |= {"USDC": STABLE, "USDT": weights["USDT"] - STABLE}
     leaving: tuple[str, ...] = ()
     if rng.random() < 0.25:  # one coin is to be sold, and another takes its part
         leaving = (rng.choice(COINS),)
@@ -52,11 +55,14 @@ def random_targets(rng: random.Random, limits: Limits, orders: OrderPolicy, scal
         make_targets(weights, limits=limits), digest=f"{rng.getrandbits(64):064x}", leaving=leaving, orders=orders
     )  # type: ignore[arg-type]
     per_coin = {"USDT": Decimal(rng.choice((2, 6)))} if rng.random() < 0.3 else {}
+    scale = world.scale
     return replace(
         made,
         bands=replace(rng.choice(BANDS), destination=Decimal(rng.choice(("0", "0.5", "1"))), per_coin=per_coin),
-        kept={asset: KEPT[asset] * scale for asset in made.assets if rng.random() < 0.25},
-        external={asset: EXTERNAL[asset] * scale for asset in made.weights if rng.random() < 0.15},
+        kept={asset: KEPT[asset] * scale for asset in KEPT if asset in made.assets and rng.random() < 0.25},
+        external={
+            asset: EXTERNAL[asset] * scale for asset in EXTERNAL if asset in made.weights and rng.random() < 0.15
+        },
     )
 
 
@@ -109,7 +115,7 @@ class Hands:
             self.pause()
         if self._happens(0.04, "targets_edited"):
             # What is on its way was sent as the old file said; whoever edits weights may edit the type of order too.
-            return random_targets(rng, targets.limits, random_orders(world.chance["orders"]), world.scale)
+            return random_targets(world, targets.limits, random_orders(world.chance["orders"]), rng)
         return targets
 
     def _shake_prices(self) -> None:

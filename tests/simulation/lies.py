@@ -48,6 +48,8 @@ def _edit(lie: str, endpoint: str, coin: str, pair: str, symbol: str) -> Callabl
         return lambda document: _in_tickers(document, lie, coin)
     if endpoint == "depth" and lie in IN_BOOKS and symbol in {f"{coin}{quote}" for quote in ("usdt", "btc", "eth")}:
         return lambda document: _in_book(document, lie)
+    if (endpoint, lie, symbol) == ("depth", "depeg", "usdcusdt"):
+        return lambda document: _move(document, (1.06, 1.06))
     if endpoint == "market-status" and (lie in STATES or lie == "coin_halted"):
         state, about = STATES.get(lie, (2, pair))
         return lambda document: document.__setitem__("data", {"marketStatus": state, "affectedSymbols": about})
@@ -85,14 +87,18 @@ def _scale(row: dict[str, Any], factor: float) -> None:
 
 
 def _in_book(document: dict[str, Any], lie: str) -> None:
+    if lie == "one_sided" and "tick" in document:
+        document["tick"]["bids"] = []
+    if lie == "frozen_price" and "tick" in document:
+        document["tick"]["ts"] -= 120_000
+    factors = {"wide_spread": (0.98, 1.02), "crossed": (1.004, 0.996)}.get(lie, (10, 10) if lie in AGREEING else (1, 1))
+    _move(document, factors, 1e-7 if lie == "thin_book" else 1)
+
+
+def _move(document: dict[str, Any], factors: tuple[float, float], thinned: float = 1) -> None:
+    """Multiply the prices of bids and asks, and their quantities."""
     tick = document.get("tick")
     if tick is None:
         return
-    if lie == "one_sided":
-        tick["bids"] = []
-    if lie == "frozen_price":
-        tick["ts"] -= 120_000
-    factors = {"wide_spread": (0.98, 1.02), "crossed": (1.004, 0.996)}.get(lie, (10, 10) if lie in AGREEING else (1, 1))
-    thinned = 1e-7 if lie == "thin_book" else 1
     for side, factor in zip(("bids", "asks"), factors, strict=True):
         tick[side] = [[price * factor, quantity * thinned] for price, quantity in tick[side]]

@@ -25,7 +25,7 @@ ACCESS_KEY, SECRET_KEY = "simulated-access-key", "simulated-secret-key"
 CRASH_ODDS = 0.0012
 SYNC_CRASH_ODDS = 0.02
 STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "orders", "twice", "brink", "rows",
-           "owner", "files", "page")  # fmt: skip
+           "owner", "files", "page", "stable")  # fmt: skip
 
 
 class Crash(BaseException):
@@ -100,6 +100,7 @@ class World:
         self.market = ShockedMarket(seed)
         setup = self.chance["setup"]
         self.scale = Decimal(setup.choice(("1", "1", "1", "0.01")))  # of all that is held and moved
+        self.with_stable = self.chance["stable"].random() < 0.2  # another stable coin is a target
         options = ExchangeOptions(
             buy_precision=setup.choice(("value", "value", "amount")),
             fill_precision=setup.choice(("significant", "amount")),
