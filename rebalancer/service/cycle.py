@@ -157,8 +157,8 @@ def _run(shell: Shell, targets: Targets, run: str, settle_s: float, *, forced: b
         require_no_stop(shell)
         require_room(shell)
     shell.journal.append(records.config(run, digest=targets.digest, weights=targets.weights))
+    looking_at = this_instant(shell.clock)  # a plan is as old as the look that it was made on
     decided = decide(shell, targets, forced=forced, run_id=run)
-    decided_at = this_instant(shell.clock)
     plan = decided.plan
     shell.say(Progress(Step.PLANNED, f"{len(plan.legs)} leg(s), {len(plan.denials)} denial(s)"))
     document = inputs_document(Inputs(decided.snapshot, decided.usage, targets, forced))
@@ -175,7 +175,7 @@ def _run(shell: Shell, targets: Targets, run: str, settle_s: float, *, forced: b
     if not shell.live or not plan.legs:
         shell.journal.append(plan_row)
         return _result(shell, run, _status_of_plan(plan, live=shell.live), plan)
-    text = execute(shell, plan, targets, decided.snapshot, run, plan_row, decided_at)
+    text = execute(shell, plan, targets, decided.snapshot, run, plan_row, looking_at)
     if _open_orders(shell) and settle_s > 0:
         resolve(shell, settle_s)
     return _result(shell, run, _status_after(shell, run, plan, text), plan, text)

@@ -50,7 +50,7 @@ class Execution:
     targets: Targets
     snapshot: Snapshot
     run_id: str
-    decided_at: Instant
+    decided_at: Instant  # or a little before: when the look began that the plan was made on
     intents: dict[int, Intent]
     expected: Expected
     sent_quote: dict[Side, Decimal] = field(default_factory=dict)

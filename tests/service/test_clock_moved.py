@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rebalancer.core.plan import Plan
+from rebalancer.core.planner import make_plan
 from rebalancer.errors import Unavailable
+from rebalancer.service import cycle
 from rebalancer.service.shell import Progress, Step
 from tests.service.house import House
 from tests.service.truth import must_be_settled
@@ -68,6 +72,22 @@ def test_machine_that_sleeps_between_look_and_order_wakes_and_sends_nothing(
     assert result.status.value == "work_left"
     assert house.states()[leg - 1 :] == ["abandoned"] * (len(house.states()) - leg + 1)
     must_be_settled(house, (slept_s, after, leg))
+
+
+def test_machine_that_sleeps_over_its_plan_wakes_and_sends_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path)
+
+    def slept_over(*arguments: Any, **named: Any) -> Plan:
+        house.machine.suspend(3600)
+        return make_plan(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cycle, "make_plan", slept_over)
+        assert "older than 300 s" in house.cycle().text
+    assert not house.wire.posts
+    must_be_settled(house)
 
 
 @pytest.mark.parametrize("leg", [2, 3])
