@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +91,33 @@ def test_unlisted_target_does_not_hide_what_is_known_of_the_others(tmp_path: Pat
     house = House(tmp_path, targets=targets({"BTC": 50, "NOSUCH": 30, "USDT": 20}))
     snapshot = look(house).snapshot
     assert set(snapshot.rules) == set(snapshot.fees) == set(snapshot.books) == {"BTC"}
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"ip_addresses": ("203.0.113.7",)}, AuthCause.IP),
+        ({"secret_key": "rotated"}, AuthCause.SIGNATURE),
+        ({"expires_ms": 0}, AuthCause.EXPIRED),
+    ],
+)
+def test_a_key_that_is_refused_is_tried_once_a_cycle_and_nothing_is_sent(
+    change: dict[str, Any], cause: AuthCause, tmp_path: Path
+) -> None:
+    """An address that was blocked for knocking again and again helps nobody."""
+    house = House(tmp_path)
+    house.cycle()
+    posts = len(house.wire.posts)
+    for name, value in change.items():
+        setattr(house.user, name, value)
+    for _ in range(3):
+        before = len(house.wire.calls)
+        with pytest.raises(AuthFailed) as caught:
+            house.cycle()
+        assert caught.value.cause is cause
+        calls = Counter(house.wire.calls[before:])
+        assert calls["GET /v1/order/history"] == 1 and max(calls.values()) == 1, calls
+    assert len(house.wire.posts) == posts
 
 
 @pytest.mark.parametrize("posts", [0, 1])
