@@ -16,6 +16,7 @@ from rebalancer.service.shell import Progress, Shell, Step
 LOOK_BACK = timedelta(hours=47)  # inside HTX's 48 h, whatever the clocks say
 DAY = timedelta(hours=24)
 BY_HAND_MAX = 3  # orders of another hand within a day before a human is asked
+BY_HAND = f"over {BY_HAND_MAX} orders a day were not sent by this service; the newest is "
 NEVER_WAS = frozenset({IntentState.ABSENT, IntentState.REJECTED, IntentState.ABANDONED, IntentState.DENIED})
 
 
@@ -56,12 +57,20 @@ def _compare(shell: Shell, record: IntentRecord, order: Order, ours: Sequence[Or
 def _count_other_hands(shell: Shell, orders: Sequence[Order]) -> None:
     """Leave the owner's own orders alone, but ask when they are more than a hand makes in a day."""
     since = shell.venue.server_now() - DAY
-    today = sorted((order for order in orders if order.created_at > since), key=lambda order: order.created_at)
+    today = [order for order in orders if order.created_at > since]
     if len(today) > BY_HAND_MAX:
-        newest = today[-1]
+        newest = max(today, key=lambda order: (order.created_at, int(order.venue_order_id)))
         # Named by its newest alone: as the day moves on, what was answered must not come back with another number.
-        text = f"over {BY_HAND_MAX} orders a day were not sent by this service; the newest is {newest.venue_order_id}"
-        _halt(shell, "other_hand", text, newest)
+        if not _was_asked_about(shell, newest):
+            _halt(shell, "other_hand", f"{BY_HAND}{newest.venue_order_id}", newest)
+
+
+def _was_asked_about(shell: Shell, newest: Order) -> bool:
+    """Return whether the owner was asked when a newer order was there: one that is cancelled leaves the history."""
+    state = shell.journal.state
+    texts = [*state.answered_halts, *(halt.text for halt in state.halts.values())]
+    named = [int(text.removeprefix(BY_HAND)) for text in texts if text.startswith(BY_HAND)]
+    return max(named, default=0) >= int(newest.venue_order_id)
 
 
 def _halt(shell: Shell, code: str, text: str, order: Order) -> None:

@@ -114,6 +114,25 @@ def test_orders_by_hand_are_left_alone_until_they_are_more_than_a_hand_makes(tmp
     assert house.cycle().plan is not None, "an answered halt must not come back as the day moves on"
 
 
+def test_an_answered_halt_over_orders_by_hand_does_not_come_back_when_the_newest_is_cancelled_and_forgotten(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    place = house.exchange.place_by_hand
+    for _ in range(4):
+        place(house.user, "btcusdt", "buy-market", Decimal(20), house.now_ms())
+    resting = place(house.user, "btcusdt", "buy-limit", Decimal("0.001"), house.now_ms(), price=Decimal(40_000))
+    house.exchange.cancel_by_hand(house.user, resting, house.now_ms())
+    with pytest.raises(GuardTripped, match=f"the newest is {resting.order_id}"):
+        house.cycle()
+    answer_halts(house)
+    house.clock.advance(3 * 3600)
+    assert house.cycle().plan is not None
+    place(house.user, "btcusdt", "buy-market", Decimal(20), house.now_ms())
+    with pytest.raises(GuardTripped, match="not sent by this service"):
+        house.cycle()
+
+
 def test_an_order_that_exists_against_what_was_believed_is_quarantined_and_halts(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.cycle()
