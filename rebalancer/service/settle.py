@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,7 @@ from rebalancer.journal.records import outcome
 from rebalancer.service.shell import Progress, Shell, Step
 
 POLLS_S = (0.2, 0.3, 0.5, 1.0, 2.0, 2.0, 4.0, 5.0, 5.0, 10.0)
+POLL_AGAIN_S = 0.2  # where the pauses above were cut short
 MISSING_MAX = timedelta(minutes=30)  # an accepted order that stays invisible longer goes to the owner
 # HTX API reference, 6.13: for a moment a freshly cancelled order may show less than it filled, its match results too.
 FIGURES_LATE = timedelta(seconds=5)
@@ -34,11 +36,13 @@ class Settled:
 
 
 def settle(shell: Shell, key: Key, *, polls_s: Sequence[float] = POLLS_S) -> bool:
-    """Poll an ACKED intent until it is terminal, or the polls are used up; return whether it is settled.
+    """Poll an ACKED intent until it is terminal, or the time of the polls is over; return whether it is settled.
 
-    A failed query is not an answer: the intent stays ACKED and blocks the next plan.
+    A failed query is not an answer: the intent stays ACKED and blocks the next plan. Whoever is told to stop sleeps no
+    more, but the order under way has its time all the same.
     """
-    for pause_s in (0.0, *polls_s):
+    until_s = shell.clock.monotonic_s() + sum(polls_s)
+    for pause_s in itertools.chain((0.0,), polls_s, itertools.repeat(POLL_AGAIN_S)):
         if pause_s:
             shell.clock.sleep(pause_s)
         try:
@@ -46,6 +50,8 @@ def settle(shell: Shell, key: Key, *, polls_s: Sequence[float] = POLLS_S) -> boo
                 return True
         except VenueError as exc:
             shell.say(Progress(Step.WARNING, f"order {key}: cannot be read now: {exc}"))
+        if shell.clock.monotonic_s() >= until_s:
+            break
     return False
 
 

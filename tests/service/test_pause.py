@@ -12,6 +12,7 @@ from rebalancer.journal.rows import Kind
 from rebalancer.service.cycle import CycleStatus
 from rebalancer.service.pause import PauseSwitch
 from rebalancer.service.shell import Progress, Step
+from rebalancer.simulator.exchange import ExchangeOptions
 from rebalancer.venues.htx.budget import WINDOW_S
 from rebalancer.venues.htx.transport import REMAIN_HEADER
 from tests.service.house import House
@@ -85,6 +86,22 @@ def test_stop_while_an_order_waits_for_its_turn_at_the_exchange_sends_nothing_mo
     house.clock.sleep = wait  # type: ignore[method-assign]
     assert house.cycle().text == way
     assert len(house.wire.posts) == 1
+    assert house.states() == ["filled", "abandoned", "abandoned"]
+
+
+def test_order_under_way_has_its_time_though_a_process_that_is_told_to_stop_sleeps_no_more(tmp_path: Path) -> None:
+    house = House(tmp_path, options=ExchangeOptions(cleared_after_ms=2_500))
+
+    def sleep(seconds: float) -> None:
+        FakeClock.sleep(house.clock, min(seconds, 0.001) if house.stop else seconds)
+
+    def travel(request: httpx.Request) -> None:
+        house.clock.advance(0.05)
+        house.stop = house.stop or request.method == "POST"
+
+    house.clock.sleep = sleep  # type: ignore[method-assign]
+    house.wire.before = travel
+    assert house.cycle().status is CycleStatus.STOPPED
     assert house.states() == ["filled", "abandoned", "abandoned"]
 
 
