@@ -375,11 +375,18 @@ class Checker:
 
         A coin in doubt counts at its last trusted price: what it costs now, nobody told the service.
         """
-        worth = {asset: amount * self.doubts.price(asset) for asset, amount in held.items()}
+        worth = self._worths(held)
         nav = sum(worth.values())
         if not nav:
             return Decimal(0)
         return sum((abs(worth[a] / nav - self.targets.fraction(a)) for a in held), Decimal(0))
+
+    def share_of(self, quote: Decimal, held: dict[str, Decimal]) -> Decimal:
+        """Return what part of the portfolio an amount of cash is."""
+        return quote / (sum(self._worths(held).values()) or Decimal(1))
+
+    def _worths(self, held: dict[str, Decimal]) -> dict[str, Decimal]:
+        return {asset: amount * self.doubts.price(asset) for asset, amount in held.items()}
 
     def clone(self, disk: Disk) -> Checker:
         """Return a checker that follows a copied disk from here on."""

@@ -33,6 +33,7 @@ HOUR_MS = 3_600_000
 NAMED = ("clock-skew", "market-halted")  # guards that are said as "try later"
 CALLS_MAX, ROWS_MAX = 200, 500
 HARM_MAX = Decimal("0.005")
+LEAST_ORDER = Decimal(13)  # one of it may pass its target by a half, and stand alone when the plan ends there
 # Slots in which somebody else moved coins say nothing about harm done by a plan, nor does one that ends on an older
 # disk: which prices the plan went by is lost with the other.
 OTHERS = (
@@ -146,7 +147,8 @@ class Episode:
         checker.after_step(self.life.journal if self.life else None)
         if others == self._others() and not unsettled and not self.unlisted.hides:
             worse = checker.distance(checker.holdings()) - checker.distance(before)
-            must(worse <= HARM_MAX, "I9", f"the portfolio is {worse:.4f} further from its targets")
+            most = HARM_MAX + checker.share_of(LEAST_ORDER, before)
+            must(worse <= most, "I9", f"the portfolio is {worse:.4f} further from its targets")
         self._between_slots()
 
     def _others(self) -> tuple[int, ...]:
