@@ -11,9 +11,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from rebalancer.core.targets import Route, Targets
+from rebalancer.core.targets import Targets
 from rebalancer.journal.store import Journal
 from rebalancer.simulator.state import SimOrder
+from tests.simulation.bytes_sent import PAIR_OFF_MAX, must_equal_intent
 from tests.simulation.disk import Disk
 from tests.simulation.doubts import DOUBTED, Doubts
 from tests.simulation.known import NEXT, OPEN, Known
@@ -23,12 +24,11 @@ from tests.simulation.refold import Refold
 from tests.simulation.rows import Listed
 from tests.simulation.strangers import NEVER, PREFIX, Strangers
 from tests.simulation.words import Words
-from tests.simulation.world import EPOCH, SPOT, World, must
+from tests.simulation.world import EPOCH, World, must
 
 DAY = timedelta(hours=24)
 FRESH_MS, PLAN_AGE_MS = 15_000, 300_000
 FILL_OFF_MAX = Fraction(2, 100)
-PAIR_OFF_MAX = Fraction(1, 100)  # of the mid of a pair of two coins against the ratio of theirs
 
 
 @dataclass
@@ -171,7 +171,7 @@ class Checker:
         assert known is not None and known.sending is not None
         stopped = self.paused or self.world.stopping
         must(not stopped and not self.halts, "I14", f"{cid} sent while paused, told to stop or halted {self.halts}")
-        self._wire_equals_intent(body, known)
+        must_equal_intent(body, known, self.plan_rows[known.run]["plan"], self.targets, self.world)
         self._fresh(known, seen.read_ms)
         self._within_what_is_free(known, seen)
         self._within_caps(known)
@@ -233,43 +233,6 @@ class Checker:
             return amount * Decimal(known.price or 1)
         bids, _ = self.world.market.book(known.symbol, self.world.true_ms, levels=1)
         return max(notional, amount * bids[0][0])
-
-    def _wire_equals_intent(self, body: dict[str, Any], known: Known) -> None:
-        sending = known.sending or {}
-        must(body["amount"] == sending["amount"], "I17", f"wire {body['amount']}, journal {sending['amount']}")
-        must(body["symbol"] == sending["symbol"] == known.symbol, "I17", f"symbol {body['symbol']}")
-        wanted = self.targets.orders.order_type.value
-        must(body["type"] == f"{sending['side']}-{wanted}", "I17", f"type {body['type']}")
-        must(body.get("price") == sending.get("price"), "I17", f"price {body.get('price')}, journal {sending}")
-        must(("price" in body) == (wanted == "ioc"), "I16", f"{body}")
-        must(body["symbol"] in self._symbols(), "I16", f"symbol {body['symbol']}")
-        must(body["account-id"] == SPOT and body["source"] == "spot-api", "I16", f"{body}")
-        must(body.get("self-match-prevent") == 1, "I16", f"{body}")
-        if "price" in body:
-            self._within_collar(body, known)
-
-    def _within_collar(self, body: dict[str, Any], known: Known) -> None:
-        """Hold an IOC order's price and cost against the mid and the leg of its own plan, by other arithmetic."""
-        plan, (coin, priced) = self.plan_rows[known.run]["plan"], known.coins()
-        mids = {line["asset"]: Fraction(line["price"]) for line in plan["assets"]}
-        mid = mids[coin] / mids[priced]
-        leg = next(leg for leg in plan["legs"] if leg["symbol"] == body["symbol"])
-        price, slip = Fraction(body["price"]), Fraction(self.targets.limits.max_slippage_bps) / 10_000
-        if priced != self.targets.quote:  # whose own mid may be so far from the ratio of the two
-            slip = (1 + slip) * (1 + PAIR_OFF_MAX) - 1
-        tick = Fraction(1, 10 ** self.world.market.specs()[body["symbol"]].price_precision)
-        must((price / tick).denominator == 1, "I16", f"{known.cid}: {price} is between two ticks of {tick}")
-        if known.side == "buy":
-            must(price <= mid * (1 + slip), "I10", f"{known.cid}: {price} is beyond {slip} over {mid}")
-            must(Fraction(body["amount"]) * price <= Fraction(leg["spend_quote"]), "I10", f"{known.cid} may cost more")
-        else:
-            must(price >= mid * (1 - slip), "I10", f"{known.cid}: {price} is beyond {slip} under {mid}")
-
-    def _symbols(self) -> set[str]:
-        """Return what may be traded: each target against the cash, and each other where the owner wants that."""
-        coins = [asset.lower() for asset in self.targets.assets]
-        crosses = {a + b for a in coins for b in ("btc", "eth")} if self.targets.orders.route is Route.DIRECT else set()
-        return {f"{coin}usdt" for coin in coins} | crosses
 
     def _fresh(self, known: Known, read_ms: dict[str, int]) -> None:
         now = self.world.true_ms
