@@ -9,6 +9,8 @@ import weakref
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+BREATH_S = 0.01
+
 
 class SystemClock:
     """Wall, monotonic and an interruptible sleep. With `rate`, seconds pass that many times faster.
@@ -39,11 +41,12 @@ class SystemClock:
         return self._start_s + (time.monotonic() - self._start_s) * self._rate  # noqa: TID251
 
     def sleep(self, seconds: float) -> None:
-        """Wait, or return at once when `stop` was or is called."""
+        """Wait, or return at once when `stop` was or is called: nearly, so that who asks on does not spin."""
         if seconds > 0:
             waiting = select.poll()
             waiting.register(self._woken, select.POLLIN)
-            waiting.poll(seconds / self._rate * 1000)
+            if waiting.poll(seconds / self._rate * 1000):
+                time.sleep(min(seconds / self._rate, BREATH_S))  # noqa: TID251
 
     def stop(self) -> None:
         """Wake every sleeper, now and from now on."""

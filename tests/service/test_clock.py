@@ -37,6 +37,16 @@ def test_sleepers_wake_when_told_to_stop_and_nobody_sleeps_after_it() -> None:
     clock.sleep(AN_HOUR_S)
 
 
+def test_who_asks_on_after_the_stop_does_not_spin() -> None:
+    clock = SystemClock()
+    clock.stop()
+    asked, until_s = 0, clock.monotonic_s() + 0.2
+    while clock.monotonic_s() < until_s:
+        clock.sleep(AN_HOUR_S)
+        asked += 1
+    assert asked <= 20
+
+
 @pytest.mark.parametrize("seconds", [0.0, -AN_HOUR_S])
 def test_no_time_left_is_no_sleep(seconds: float) -> None:
     SystemClock().sleep(seconds)
