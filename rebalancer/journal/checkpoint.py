@@ -20,7 +20,7 @@ from rebalancer.journal.state import Approval, Halt, IntentRecord, JournalState,
 
 # Goes up with every change of what the state holds or of how the rows fold into it: a checkpoint of another format is
 # passed over, at the price of a fold from further back, and is not compared.
-FORMAT = 8
+FORMAT = 9
 Reader = Callable[[Any], Any]
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from rebalancer.core.reasons import Trigger
 from rebalancer.core.targets import OrderType
 from rebalancer.core.trust import CoinTrust, read_trust
 from rebalancer.journal.checkpoint import read_books
-from rebalancer.journal.records import NOT_FOUND, REFUSED, RESTORED, Binding
+from rebalancer.journal.records import ANSWERED, NOT_FOUND, REFUSED, RESTORED, Binding
 from rebalancer.journal.rows import Kind, Row
 from rebalancer.journal.state import DAY, Approval, Halt, IntentRecord, JournalState, Key, Sent, balance_changes
 
@@ -220,8 +220,10 @@ def _on_external_flow(state: JournalState, _row: Row, payload: dict[str, Any]) -
 
 def _on_evidence(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
     record, at = state.intents[_key(row)], parse_moment(row.t_exch)
-    refused = payload["evidence"] == REFUSED
-    record = replace(record, unanswered_since=(record.unanswered_since or at) if refused else None)
+    if payload["evidence"] == REFUSED:
+        record = replace(record, unanswered_since=record.unanswered_since or at)
+    elif payload["evidence"] == ANSWERED:
+        record = replace(record, unanswered_since=None)
     if payload["evidence"] == NOT_FOUND and record.deadline is not None and at >= record.deadline:
         # How far the first and the last are apart is all that is asked of them.
         record = replace(record, not_found_at=(*record.not_found_at[:1], at))

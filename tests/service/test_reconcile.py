@@ -212,17 +212,29 @@ def test_exchange_that_says_nothing_of_use_about_anything_is_waited_for(fault: s
     assert sole(house).state.value == "filled"
 
 
-def test_answers_now_and_then_begin_the_hours_anew(tmp_path: Path) -> None:
+def test_lost_order_whose_proof_lacks_the_balances_for_hours_goes_to_the_owner(tmp_path: Path) -> None:
     house = unknown(tmp_path)
+    house.set_faults("truncated@balance")
+    for _ in range(30):
+        house.clock.advance(900)
+        resolve_once(house.shell)
+    assert sole(house).state.value == "quarantined"
+    assert "balance" in sole(house).text
+    assert [row["evidence"] for row in house.payloads(Kind.EVIDENCE)].count("refused") == 1
+
+
+def test_answers_now_and_then_begin_the_hours_anew(tmp_path: Path) -> None:
+    house = House(tmp_path, options=ExchangeOptions(execution_delay_ms=10**9))  # it stays open
+    house.cycle(settle_s=0)
     for _ in range(4):
-        house.set_faults("truncated@order-search")
+        house.set_faults("truncated@order")
         for _ in range(20):
             house.clock.advance(900)
             resolve_once(house.shell)
-        house.exchange.deposit(house.user, "USDT", Decimal(1))  # so that absence is not concluded
-        house.set_faults("html_502@balance")
+        house.set_faults("")
         resolve_once(house.shell)
-    assert sole(house).state.value == "unknown"
+    assert sole(house).state.value == "acked"
+    assert [row["evidence"] for row in house.payloads(Kind.EVIDENCE)] == ["refused", "answered"] * 4
 
 
 @pytest.mark.parametrize("executed", [True, False])
