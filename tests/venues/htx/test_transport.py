@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import itertools
 import logging
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 import pytest
 
 from rebalancer.errors import NotSent, OutcomeUnknown, Unavailable, VenueError
@@ -207,6 +209,27 @@ def test_connections_that_died_idle_cost_a_read_nothing_and_are_no_reason_to_sen
     methods = [method for _, method in server.asked]
     assert methods.count("GET") >= 30 and 1 <= methods.count("POST") <= 20
     assert all(pair != ("POST", "POST") for pair in itertools.pairwise(methods))
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_many_calls_leave_no_socket_behind_however_their_connections_end(closing: bool) -> None:
+    process = psutil.Process()
+    with KeptOpen(closing=closing) as server, HttpTransport(clock=FakeClock()) as http:
+        held = []
+        for round_ in range(48):
+            for call in (
+                lambda: http.get(server.url),
+                lambda: http.get(server.url, fresh=True),
+                lambda: http.post_once(server.url, b"{}"),
+                lambda: http.get("http://127.0.0.1:9/"),  # where nobody listens
+            ):
+                with suppress(VenueError):
+                    call()
+            if round_ % 8 == 7:
+                gc.collect()
+                held.append(sum(each.raddr != () for each in process.net_connections() if each.status == "ESTABLISHED"))
+    # Two of ours and as many of the server's, and one or the other that it is about to close.
+    assert max(held) <= 10 and held[-1] <= held[0] + 2, held
 
 
 @pytest.fixture
