@@ -115,7 +115,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _m("a fill far from the decision goes unseen", "core/trust.py", 'FILL_OFF_MAX = Decimal("0.02")',
        'FILL_OFF_MAX = Decimal("20")', T_EXECUTE, SIMULATION),
     _m("an old plan is sent by a machine that slept before its look", EXECUTE,
-       "    if age_s(shell.clock, run.decided_at) > PLAN_AGE_MAX_S:\n", "    if False:\n", "service/test_clock_moved.py", SIMULATION),
+       "    if age_s(shell.clock, run.decided_at) > PLAN_AGE_MAX_S:\n", "    if False:\n", "service/test_clock_moved.py"),
     _m("the first plan ever goes out whole", EXECUTE,
        "        alone = not run.shell.journal.state.has_traded", "        alone = False", T_EXECUTE),
     # Balances between cycles.
