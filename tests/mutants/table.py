@@ -111,6 +111,10 @@ MUTANTS: tuple[Mutant, ...] = (
        "        halted=frozenset(asset for asset, symbol in symbols.items() if market.is_halted(symbol)),\n", "", "service/test_coins.py"),
     _m("a wrong clock is traded by", "service/gate.py",
        "    if abs(skew_s) > SKEW_MAX_S:", "    if False:", T_GATE, T_CYCLE),
+    _m("an order is booked with half of its fees", "service/settle.py",
+       "            fees=settled.fees,", "            fees={a: fee / 2 for a, fee in settled.fees.items()},", SIMULATION),
+    _m("another signing time is written than was signed", "journal/records.py", '        "signed_at": signed_at,\n',
+       '        "signed_at": signed_at.replace(second=0),\n', SIMULATION),
     _m("an old plan is carried out", EXECUTE, "PLAN_AGE_MAX_S = 300.0", "PLAN_AGE_MAX_S = 1e9", T_EXECUTE),
     _m("a fill far from the decision goes unseen", "core/trust.py", 'FILL_OFF_MAX = Decimal("0.02")',
        'FILL_OFF_MAX = Decimal("20")', T_EXECUTE, SIMULATION),
@@ -120,7 +124,7 @@ MUTANTS: tuple[Mutant, ...] = (
        "        alone = not run.shell.journal.state.has_traded", "        alone = False", T_EXECUTE),
     # Balances between cycles.
     _m("balances between cycles not explained", "service/flows.py",
-       "    if not first:\n        return seen\n", "    return seen\n", T_FLOWS),
+       "    if not first:\n        return seen\n", "    return seen\n", T_FLOWS, SIMULATION),
     _m("vanished rows taken for a withdrawal", "service/flows.py", "    if gone:\n", "    if False:\n", T_FLOWS),
     _m("moving balances taken for a flow", "service/flows.py", "    if still != first:\n", "    if False:\n", T_FLOWS),
     # Guards of the data.

@@ -38,7 +38,7 @@ HANDS = (
     "answered_halt", "answered_coin", "answered_row", "answered_order", "answered_plan", "answer_taken",
     "stale_answer", "foreign_answer", "torn_answer", "answered_twice", "replayed_answer", "copied_answer",
     "garbage_answer", "no_plain_answer", "open_folder", "asked_pause", "asked_dry_run", "asked_stage_targets",
-    "garbage_request", "stale_request", "staged_confirmed",
+    "garbage_request", "stale_request", "staged_confirmed", "slot_again",
 )  # fmt: skip
 SPECIAL = {"balance": BALANCE, "client-order": LOOKUP | OF_ORDER, "order": OF_ORDER, "order-fills": OF_FILLS}
 PLACE_ODDS, READ_ODDS, LIE_ODDS = 0.37, 0.088, 0.14

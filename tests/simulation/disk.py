@@ -70,7 +70,7 @@ class Disk:
         """Return what is durable, read by other eyes than the journal's."""
         if not self.exists():
             return []
-        query = "SELECT seq, run_id, intent_seq, kind, payload, t_exch FROM journal WHERE seq > ? ORDER BY seq"
+        query = "SELECT seq, run_id, intent_seq, kind, payload, t_exch, fence FROM journal WHERE seq > ? ORDER BY seq"
         return self._keeper.execute(query, (after_seq,)).fetchall()
 
     def exists(self) -> bool:

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from rebalancer.core.reasons import Deny, Skip
 from rebalancer.errors import GuardTripped, JournalError, RebalancerError, Unavailable
 from rebalancer.journal import records
 from rebalancer.service.cycle import CycleResult, CycleStatus
+from tests.simulation.calm import Calm
 from tests.simulation.checks import Checker
 from tests.simulation.disk import Disk
 from tests.simulation.hands import Hands, random_limits, random_orders, random_targets
@@ -32,6 +32,7 @@ QUIET, STILL = 6, 3  # slots without faults, and without moving prices
 HOUR_MS = 3_600_000
 NAMED = ("clock-skew", "market-halted")  # guards that are said as "try later"
 CALLS_MAX, ROWS_MAX = 200, 500
+AGAIN_ODDS = 0.3
 HARM_MAX = Decimal("0.005")
 LEAST_ORDER = Decimal(13)  # one of it may pass its target by a half, and stand alone when the plan ends there
 # Slots in which somebody else moved coins say nothing about harm done by a plan, nor does one that ends on an older
@@ -89,6 +90,7 @@ class Episode:
         self.owner = Owner(self.world, self.checker, self.state, self.unlisted)
         self.page = Page(self.world, self.checker, self.state)
         self.world.meanwhile, self.world.at_the_brink = self.hands.meanwhile, self.hands.at_the_brink
+        self.calm = Calm(self.world, self.checker, self.unlisted)
         self.tally = Tally(episodes=1)
         self.life: Life | None = None
         self.last: CycleResult | None = None
@@ -116,7 +118,7 @@ class Episode:
         for number in range(self.faulty + QUIET + STILL):
             self.world.quiet = number >= self.faulty
             self._slot(number)
-        self._must_be_settled()
+        self.calm.at_end(self.last, self.last_refusal)
 
     def digest(self) -> str:
         """Return a hash of every row and every place call: the same seed gives the same one."""
@@ -134,22 +136,36 @@ class Episode:
             self.wanted = self.page.confirm(self.hands.before_slot(self.wanted))
         self.targets = checker.targets = self.unlisted.in_force(self.wanted, number)
         self._maybe_twin()
+        if world.quiet:
+            self.calm.at_slot()
         checker.strangers.look()
+        checker.caps.look(self.targets.assets, checker.value())
         posts, calls, rows = len(checker.posts), world.calls, checker.seen_seq
         doubted = sum(checker.doubts.doubted.values())
         before, others, unsettled = checker.holdings(), self._others(), checker.open_count
         named = self._cycle(EPOCH + timedelta(milliseconds=hour))
         self.tally.cycles += 1
+        if self._runs_again():
+            named |= self._cycle(EPOCH + timedelta(milliseconds=hour))
+            self.tally.cycles += 1
         stopped = sum(checker.doubts.doubted.values()) > doubted  # a coin, by a guard that has a name
         self.tally.counted += len(checker.posts) > posts or named or stopped
-        must(world.calls - calls <= CALLS_MAX, "L5", f"{world.calls - calls} requests in a slot")
-        must(checker.seen_seq - rows <= ROWS_MAX, "L5", f"{checker.seen_seq - rows} rows in a slot")
         checker.after_step(self.life.journal if self.life else None)
         if others == self._others() and not unsettled and not self.unlisted.hides:
             worse = checker.distance(checker.holdings()) - checker.distance(before)
             most = HARM_MAX + checker.share_of(LEAST_ORDER, before)
             must(worse <= most, "I9", f"the portfolio is {worse:.4f} further from its targets")
+        if world.quiet:
+            self.calm.after_slot(self.last, self.last_refusal)
         self._between_slots()
+        must(world.calls - calls <= CALLS_MAX, "L5", f"{world.calls - calls} requests from slot to slot")
+        must(checker.seen_seq - rows <= ROWS_MAX, "L5", f"{checker.seen_seq - rows} rows from slot to slot")
+
+    def _runs_again(self) -> bool:
+        """Whether somebody runs a slot again in which the service died."""
+        again = not self.world.quiet and self.life is None and self.world.chance["slots"].random() < AGAIN_ODDS
+        self.world.fired["slot_again"] += again
+        return again
 
     def _others(self) -> tuple[int, ...]:
         return tuple(self.world.fired[kind] for kind in (*OTHERS, *LATE))
@@ -176,6 +192,7 @@ class Episode:
         except RebalancerError as exc:
             code = getattr(exc, "code", "")
             self.last_refusal = f"{type(exc).__name__} {code}: {exc}"
+            self.checker.leaks.must_not_be_in(f"{exc} {exc!r}", "a refusal")
             named = isinstance(exc, GuardTripped) or (isinstance(exc, Unavailable) and code in NAMED)
             self.tally.refusals[code if named else type(exc).__name__] += 1
             return named
@@ -224,6 +241,7 @@ class Episode:
         self.life = None
         self.disk.crash()
         self.checker.read_rows()
+        self.checker.lives.ended += 1
         rng = self.world.chance["hands"]
         if maybe_restore and self.disk.has_copies and rng.random() < 0.06:
             listed = self.disk.restore(rng.randint(0, 3))
@@ -305,28 +323,6 @@ class Episode:
         if self.checker.paused:
             (copied / "pause").write_text("simulated\n", encoding="utf-8")
         return copied
-
-    def _must_be_settled(self) -> None:
-        """L1 to L4: without faults every order has its end, nothing halts, and the portfolio is where it can be."""
-        must(not self.checker.open_count, "L1", f"{self.checker.open_count} order(s) still open")
-        must(self.last is not None, "L3", f"the last slot was refused: {self.last_refusal}")
-        assert self.last is not None
-        must(self.last.status is not CycleStatus.OUTCOME_UNKNOWN, "L1", self.last.text)
-        plan = self.last.plan
-        assert plan is not None
-        stuck = [line for line in plan.assets if not line.band_low <= line.weight <= line.band_high]
-        traded = {coin for leg in plan.legs for coin in (leg.spent, leg.received)}
-        named = {*(skip.asset for skip in plan.skips), *traded, "USDT"}
-        without_row = {denial.asset for denial in plan.denials if denial.code is Deny.BALANCE_MISSING}
-        unanswered = {self.unlisted.coin} if self.unlisted.is_gone and self.unlisted.owner == "silent" else set()
-        must(
-            without_row == unanswered & {*self.targets.assets},
-            "L3",
-            f"no row of {without_row}, of {unanswered} there is none",
-        )
-        waiting = plan.denials or any(skip.reason.code is Skip.CAP_REACHED for skip in plan.skips)
-        for line in stuck:
-            must(line.asset in named or waiting, "L2", f"{line.asset} is outside its band without a named reason")
 
 
 def run_episode(seed: int) -> tuple[Tally, str]:

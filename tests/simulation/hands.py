@@ -96,13 +96,13 @@ class Hands:
         self._lift()
         if self._happens(0.05, "deposit"):
             amount = Decimal(rng.randint(1, 50)) / 100 * world.scale
-            world.exchange.deposit(world.user, rng.choice((*COINS, "USDT")), amount)
+            world.deposit(rng.choice((*COINS, "USDT")), amount)
         if self._happens(0.004, "emptied"):
             self._empty()
         if self._happens(0.03, "withdrawal"):
             wallet = world.user.wallet("usdt")
             wallet.trade -= min(wallet.trade, rng.choice((rng.randint(1, 300), 6000)) * world.scale)
-            world.moved_ms = world.true_ms
+            world.moved()
         if self._happens(0.04, "hand_trade"):
             self.trade_by_hand()
         if self._happens(0.03, "clock_step"):
@@ -155,11 +155,11 @@ class Hands:
             wallet = world.user.wallet(coin.lower())
             self._elsewhere[coin] = self._elsewhere.get(coin, Decimal(0)) + wallet.trade
             wallet.trade = Decimal(0)
-        world.moved_ms = world.true_ms
+        world.moved()
 
     def _bring_back(self) -> None:
         for coin, amount in self._elsewhere.items():
-            self._world.exchange.deposit(self._world.user, coin, amount)
+            self._world.deposit(coin, amount)
         self._elsewhere = {}
 
     def pause(self) -> None:
@@ -168,7 +168,7 @@ class Hands:
 
     def trade_by_hand(self) -> None:
         world, rng = self._world, self._rng
-        world.moved_ms = world.true_ms
+        world.moved()
         coin = rng.choice(COINS)
         symbol, wallet = f"{coin.lower()}usdt", world.user.wallet(coin.lower())
         if rng.random() < 0.5 and wallet.trade > Decimal("0.1"):
@@ -221,7 +221,7 @@ class Hands:
         if self._happens(0.004, "hand_trade"):
             self.trade_by_hand()
         if self._happens(0.004, "deposit"):
-            self._world.exchange.deposit(self._world.user, "USDT", Decimal(25))
+            self._world.deposit("USDT", Decimal(25))
         if self._happens(0.002, "paused"):
             self.pause()
         if self._happens(0.0006, "told_to_stop"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -30,7 +30,15 @@ class Known:
     sending: dict[str, Any] | None = None
     filled: Decimal = Decimal(0)
     quote: Decimal = Decimal(0)
+    fees: dict[str, Decimal] = field(default_factory=dict)
     run: str = ""
+    number: int = 0  # within its run
+    sent_in: int = 0  # how many lives of the service had ended when its SENDING was read
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its end is not known yet."""
+        return self.state in OPEN
 
     def coins(self) -> tuple[str, str]:
         """Return the pair's base and what it is priced in."""

@@ -32,7 +32,7 @@ from rebalancer.venues.htx.sign import Credentials
 from rebalancer.venues.htx.transport import HttpTransport
 from tests.simulation.disk import Disk
 from tests.simulation.network import Wire
-from tests.simulation.world import ACCESS_KEY, SECRET_KEY, SPOT, SimClock, World
+from tests.simulation.world import ACCESS_KEY, HOST, SECRET_KEY, SPOT, SimClock, World
 
 T = TypeVar("T")
 SCHEDULE = "cron"
@@ -93,7 +93,7 @@ class Life:
         gather = shuffling_gather(world.chance["gather"])
         venue = HtxVenue(
             self.http,
-            base_url="http://127.0.0.1:1",
+            base_url=f"http://{HOST}",
             credentials=Credentials(ACCESS_KEY, SECRET_KEY),
             clock=clock,
             gather=gather,
@@ -103,7 +103,6 @@ class Life:
         rng = world.chance["client"]
         self.journal = Journal.open("simulated", clock, connect=disk.connect, rng=rng, checkpoint_rows=CHECKPOINT_ROWS)
         self.journal.ensure_binding(Binding("loopback", "127.0.0.1", SPOT, targets.quote))
-        self.said: list[Progress] = []
         self.shell = Shell(
             venue=venue,
             venue_name="loopback",
@@ -114,11 +113,14 @@ class Life:
             gather=gather,
             pause=PauseSwitch(self.paths.pause),
             stop_requested=lambda: world.stopping,
-            say=self.said.append,
+            say=self._say,
             free_bytes=lambda: world.free_bytes,
         )
         # What keeps the list of coins and connects anew is outside this world.
         self.house = House(self.shell, cast("Connection", None), self.paths, Answering(self.journal, state))
+
+    def _say(self, progress: Progress) -> None:
+        self.wire.leaks.must_not_be_in(repr(progress), "what is said")
 
     def start(self) -> None:
         recover(self.shell)

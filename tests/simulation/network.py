@@ -17,6 +17,8 @@ from rebalancer.simulator.faults import FAULT_KINDS, Faults, Rule
 from rebalancer.simulator.http import Request, Response
 from rebalancer.simulator.state import SimOrder
 from tests.simulation import chaos
+from tests.simulation.balances import Balances
+from tests.simulation.leaks import Leaks
 from tests.simulation.lies import edited, lied
 from tests.simulation.rows import Listed
 from tests.simulation.world import CRASH_ODDS, World
@@ -65,6 +67,7 @@ class Post:
     at_ms: int
     body: dict[str, Any]
     query: str
+    hosts: set[str]  # by the address and by the header
     left: bool = False  # from here on nobody may say that it was never sent
 
 
@@ -73,13 +76,14 @@ class Seen:
     """What one life of the service was shown."""
 
     read_ms: dict[str, int] = field(default_factory=dict)  # when each endpoint last answered well
+    rows: list[dict[str, Any]] = field(default_factory=list)  # of the last answer about balances
     free: dict[str, Decimal] = field(default_factory=dict)  # by coin, in the last answer about balances
 
     def take_balances(self, body: bytes) -> dict[str, Decimal]:
         """Take in an answer about balances; return the totals, none where it is none."""
         totals: dict[str, Decimal] = {}
         with suppress(ValueError, LookupError, TypeError):  # a fault's: no balances at all
-            rows = json.loads(body)["data"]["list"]
+            rows = self.rows = json.loads(body)["data"]["list"]
             self.free = {row["currency"].upper(): Decimal(row["balance"]) for row in rows if row["type"] == "trade"}
             for row in rows:
                 coin = row["currency"].upper()
@@ -90,10 +94,9 @@ class Seen:
 class Judge(Protocol):
     """Whoever looks at all that goes over the wire."""
 
-    @property
-    def listed(self) -> Listed:
-        """Return what takes in each list of balances."""
-        ...
+    listed: Listed
+    balances: Balances
+    leaks: Leaks
 
     def at_post(self, post: Post, seen: Seen) -> None:
         """Judge one place call."""
@@ -106,6 +109,7 @@ class Wire(httpx.BaseTransport):
     def __init__(self, world: World, judge: Judge, *, faulty: bool = True) -> None:
         self._world = world
         self._judge = judge
+        self.leaks = judge.leaks
         self._faulty = faulty
         self.seen = Seen()
 
@@ -113,7 +117,11 @@ class Wire(httpx.BaseTransport):
         world = self._world
         received = _received(request)
         endpoint = world.exchange.endpoint_of(received)
-        post = Post(world.true_ms, json.loads(received.body), received.query) if endpoint == "place" else None
+        self._judge.leaks.sign(received.query)
+        post = None
+        if endpoint == "place":
+            hosts = {request.url.netloc.decode(), received.host}
+            post = Post(world.true_ms, json.loads(received.body), received.query, hosts)
         if post is not None:
             self._judge.at_post(post, self.seen)
         world.calls += 1
@@ -152,6 +160,7 @@ class Wire(httpx.BaseTransport):
             self.seen.read_ms[endpoint + symbol] = self._world.true_ms
         if answered.status == 200 and endpoint == "balance" and fault in LISTING:
             self._judge.listed.see(self.seen.take_balances(answered.body))
+            self._judge.balances.see(self.seen.rows, of_now=fault != "balance_lag")
 
     def _answer(self, request: Request, endpoint: str, fault: str) -> Response:
         world, exchange = self._world, self._world.exchange
@@ -221,7 +230,7 @@ class Wire(httpx.BaseTransport):
         wallet = world.user.wallet(spec.quote if kind.startswith("buy") else spec.base)
         if wallet.trade >= amount * (price if kind == "buy-ioc" else 1):
             world.exchange.place_by_hand(world.user, symbol, kind, amount, world.true_ms, price=price)
-            world.moved_ms = world.true_ms
+            world.moved()
             world.fired["look_alike"] += 1
 
     def _keep_back(self, order: SimOrder, fault: str) -> None:

@@ -80,14 +80,14 @@ class Page:
         return any(abs(now - asked_at) <= LIFE and path.exists() for asked_at, path in self._pauses)
 
     def was_obeyed(self, *, before: bool, asked: bool) -> None:
-        """I26: a pause that was asked for is there, none is there that nobody asked for, and nothing lifts one.
+        """O8: a pause that was asked for is there, none is there that nobody asked for, and nothing lifts one.
 
         `before` tells whether there was one before; `asked` whether one waited, unless the service died over it.
         """
         paused, now = self._pause.exists(), self._clock.now()
         before = before or self._checker.paused  # or somebody paused by hand meanwhile
-        must(paused or not (before or asked), "I26", "a pause that was there, or asked for, is none")
-        must(not paused or before or self._pauses, "I26", "a pause that nobody asked for")
+        must(paused or not (before or asked), "O8", "a pause that was there, or asked for, is none")
+        must(not paused or before or self._pauses, "O8", "a pause that nobody asked for")
         self._checker.paused = paused
         self._pauses = [each for each in self._pauses if abs(now - each[0]) <= LATER and not asked]
 
@@ -102,7 +102,7 @@ class Page:
         if staged is None:
             return targets
         facts = {"weights": {a: str(w) for a, w in staged.weights.items()}, "based_on": staged.based_on}
-        must(facts in self._staged, "I26", f"what is staged was asked for by nobody: {facts}")
+        must(facts in self._staged, "O8", f"what is staged was asked for by nobody: {facts}")
         unstage(self._state)
         if staged.based_on != targets.digest:
             return targets

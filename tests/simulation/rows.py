@@ -21,7 +21,7 @@ LATENCY_MS = 40  # by which the moment that a plan says it was taken at may be o
 
 @dataclass
 class Listed:
-    """What answers about balances showed, and what the owner said: I24 holds plans and orders against that."""
+    """What answers about balances showed, and what the owner said: O6 holds plans and orders against that."""
 
     world: World
     looks: list[tuple[int, frozenset[str]]] = field(default_factory=list)
@@ -54,11 +54,11 @@ class Listed:
             return
         missing, count = set(coins) - looks[0] - looks[1], max(map(len, looks))
         for coin in missing:
-            must(coin not in self.held, "I24", f"a plan without a row of {coin}, which was held before")
-            must(self._excused(coin), "I24", f"a plan without a row of {coin}, which nobody said is not held")
+            must(coin not in self.held, "O6", f"a plan without a row of {coin}, which was held before")
+            must(self._excused(coin), "O6", f"a plan without a row of {coin}, which nobody said is not held")
             must(
                 count >= ROWS_SHARE * self.count,
-                "I24",
+                "O6",
                 f"a plan without a row of {coin} on {count} of {self.count} rows",
             )
         self.count = count
@@ -69,7 +69,7 @@ class Listed:
     def at_post(self, cid: str, coins: Collection[str]) -> None:
         """Hold an order against the last look before it."""
         for coin in set(coins) - self.looks[-1][1]:
-            must(self._excused(coin), "I24", f"{cid} trades {coin}, which has no row and was not excused")
+            must(self._excused(coin), "O6", f"{cid} trades {coin}, which has no row and was not excused")
 
     def _excused(self, coin: str) -> bool:
         return coin in self.words and self.words[coin] > self.listed_ms.get(coin, 0)
@@ -119,7 +119,7 @@ class Unlisted:
             world.user.unlisted.clear()
             world.fired["row_back"] += 1
         elif not world.quiet and rng.random() < 0.03:
-            world.exchange.deposit(world.user, self.coin, Decimal(rng.randint(1, 40)) / 100 * world.scale)
+            world.deposit(self.coin, Decimal(rng.randint(1, 40)) / 100 * world.scale)
             world.fired["hidden_deposit"] += 1
         self._shorten()
 

@@ -25,7 +25,7 @@ class Given:
 
 @dataclass
 class Words:
-    """Follows what was answered; I25 holds each row of an answer against that."""
+    """Follows what was answered; O7 holds each row of an answer against that."""
 
     world: World
     by_id: dict[str, Given] = field(default_factory=dict)
@@ -42,16 +42,16 @@ class Words:
             return self.by_id.get(name)
         if not name:
             given = next((each for each in self.at_once if dict(each.says) == said), None)
-            must(given is not None, "I25", f"{said} was said by nobody")
+            must(given is not None, "O7", f"{said} was said by nobody")
             return given
-        must(name in self.by_id, "I25", f"{said} is the answer {name}, which nobody gave")
-        must(name not in self.counted, "I25", f"the answer {name} counts twice: {said}")
+        must(name in self.by_id, "O7", f"{said} is the answer {name}, which nobody gave")
+        must(name not in self.counted, "O7", f"the answer {name} counts twice: {said}")
         given = self.by_id[name]
-        must(given.counts, "I25", f"{said} is the answer {name}, which was never to count")
-        must(dict(given.says) == said, "I25", f"the answer {name} was {given.says}, its row says {said}")
-        must(given.shown == shown_now, "I25", f"{said} answers {given.shown}, now it is {shown_now}")
+        must(given.counts, "O7", f"{said} is the answer {name}, which was never to count")
+        must(dict(given.says) == said, "O7", f"the answer {name} was {given.says}, its row says {said}")
+        must(given.shown == shown_now, "O7", f"{said} answers {given.shown}, now it is {shown_now}")
         age_ms = self.world.true_ms - given.at_ms
-        must(age_ms <= LIFE_MS, "I25", f"the answer {name} counted {age_ms} ms after it was given")
+        must(age_ms <= LIFE_MS, "O7", f"the answer {name} counted {age_ms} ms after it was given")
         self.counted.add(name)
         self.world.fired["answer_taken"] += 1
         return given

@@ -21,11 +21,12 @@ COINS = ("BTC", "ETH", "SOL")
 CROSSES = ("ethbtc", "solbtc", "soleth")
 LISTING = (*(f"{coin.lower()}usdt" for coin in (*COINS, "USDC")), *CROSSES)
 SPOT = "10101010"
+HOST = "127.0.0.1:1"
 ACCESS_KEY, SECRET_KEY = "simulated-access-key", "simulated-secret-key"
 CRASH_ODDS = 0.0012
 SYNC_CRASH_ODDS = 0.02
 STREAMS = ("network", "crash", "market", "hands", "client", "gather", "setup", "orders", "twice", "brink", "rows",
-           "owner", "files", "page", "stable")  # fmt: skip
+           "owner", "files", "page", "slots", "stable")  # fmt: skip
 
 
 class Crash(BaseException):
@@ -86,6 +87,8 @@ class World:
         self.lies: set[str] = set()  # about prices, for as long as a cycle
         self.lied_about = "btc"
         self.moved_ms = 0  # when somebody else last took coins away
+        self.touched_ms = 0  # when somebody else last took coins away or brought some
+        self.posted: dict[str, int] = {}  # place calls by client id, of every machine and every life
         self.stopping = False  # the service was told to end
         self.slept_ms = 0  # how long the machine was suspended: its count of seconds stood still
         self.unforeseen: set[str] = (
@@ -141,7 +144,7 @@ class World:
 
     def let_late_requests_arrive(self) -> None:
         """Let the exchange carry out what is due by now, as it does without being asked anything."""
-        url = Request("GET", "127.0.0.1:1", "/v1/common/timestamp", "", {}, b"", "127.0.0.1")
+        url = Request("GET", HOST, "/v1/common/timestamp", "", {}, b"", "127.0.0.1")
         self.exchange.handle(url, self.true_ms)
 
     def maybe_crash(self, place: str, odds: float = CRASH_ODDS) -> None:
@@ -154,6 +157,15 @@ class World:
         """Let a file be synced; the service dies there, the owner's own terminal does not."""
         if self.obeying:
             self.maybe_crash("sync of a file", SYNC_CRASH_ODDS)
+
+    def deposit(self, asset: str, amount: Decimal) -> None:
+        """Let somebody bring coins."""
+        self.exchange.deposit(self.user, asset, amount)
+        self.touched_ms = self.true_ms
+
+    def moved(self) -> None:
+        """Take down that somebody took coins away, or traded."""
+        self.moved_ms = self.touched_ms = self.true_ms
 
     def held(self, asset: str) -> Decimal:
         wallet = self.user.wallet(asset.lower())
