@@ -28,8 +28,9 @@ from tests.mutmut_run.switch import Switch
 from tests.mutmut_run.trials import Known, Trials, asleep_s_max, other_threads
 from tests.mutmut_run.verdicts import KILLED
 
-# No pytest plugin that chooses an order, keeps a state or has limits of its own; the same examples for every mutant.
-ARGUMENTS = ("--rootdir=.", "-qq", "-s", "-n0", "--timeout=0", "--hypothesis-seed=0", "--assert=plain", "--tb=short",
+# No pytest plugin that chooses an order, keeps a state or has limits of its own; the same examples for every mutant. To
+# show where a test failed, pytest would parse the whole of a file with its hundreds of mutants, for every one of them.
+ARGUMENTS = ("--rootdir=.", "-qq", "-s", "-n0", "--timeout=0", "--hypothesis-seed=0", "--assert=plain", "--tb=no",
              "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:faulthandler")  # fmt: skip
 DOUBTFUL = {How.TIMEOUT, How.ASLEEP}  # a machine that stands still for a while looks the same, though not twice
 STOPPED = 3
