@@ -57,6 +57,14 @@ def test_a_coin_without_a_row_is_tried_with_the_smallest_order_however_often_its
     assert proven.is_proven
     (leg,) = plan(usage=replace(USAGE, coins={**KNOWN, "SOL": proven})).legs
     assert leg.asset == "SOL" and leg.notional_quote <= 12, "what its price is says nothing of how much is held"
+    assert "; no balance of it is listed, so the smallest order tries it" in leg.reason.text
+
+
+def test_a_coin_with_a_row_whose_price_is_seen_for_the_first_time_is_tried_for_its_price() -> None:
+    seen = replace(snapshot({**HELD, "SOL": 0}, PRICES), balance_rows=900)
+    (leg,) = plan(seen, replace(USAGE, coins={**KNOWN, "SOL": CoinTrust()})).legs
+    assert leg.asset == "SOL" and leg.notional_quote <= 12
+    assert "; the first look at its price, so the smallest order tries it" in leg.reason.text
 
 
 BROKEN = {
