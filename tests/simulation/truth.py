@@ -14,12 +14,14 @@ from tests.simulation.world import World, must
 
 TRADED = ("filled", "partial")
 ENDED = (*TRADED, "canceled")
+CALLED = {"filled": "filled", "partial-canceled": "partial", "canceled": "canceled"}  # ends, in the rows' words
 
 
 @dataclass(frozen=True)
 class Real:
     """One order that came to its end."""
 
+    end: str
     filled: Decimal
     cash: Decimal
     fees: Mapping[str, Decimal]
@@ -47,7 +49,7 @@ class Truth:
                 (trade.deduct_currency, trade.points) if trade.deduct_currency else (trade.fee_currency, trade.fee)
             )
             fees[coin.upper()] = fees.get(coin.upper(), Decimal(0)) + fee
-        made = Real(order.filled, order.cash, fees, order.finished_ms)
+        made = Real(CALLED.get(order.state, "open"), order.filled, order.cash, fees, order.finished_ms)
         if order.state not in OPEN_STATES:
             self._ended[order.order_id] = made
             _must_be_within_price(order)
@@ -97,6 +99,6 @@ def _must_be_within_price(order: SimOrder) -> None:
 
 def _must_be_one_of(known: Known, found: list[Real]) -> None:
     """Hold a booked end against the orders of its id; beside a second one it may be that of either."""
-    told = any(r.filled == known.filled and r.cash == known.quote and r.fees == known.fees for r in found)
-    booked = (known.filled, known.quote, known.fees)
-    must(told, "I5", f"{known.cid} is {known.state}: booked {booked}, real {found}")
+    booked = (known.state, known.filled, known.quote, known.fees)
+    told = any((each.end, each.filled, each.cash, each.fees) == booked for each in found)
+    must(told, "I5", f"{known.cid} is booked as {booked}, real is {found}")
