@@ -217,3 +217,12 @@ def test_for_cash_inside_its_band_nobody_is_traded_who_is_inside_his() -> None:
     seen = snapshot({"BTC": 57, "USDT": 3_300, "DOGE": 1_000}, HUNDREDS)
     plan = make_plan(seen, replace(wanted, leaving=("DOGE",)), TRADED)
     assert [(leg.asset, leg.notional_quote) for leg in plan.legs] == [("DOGE", 1_000)]
+
+
+def test_a_plan_that_a_limit_cut_is_not_gone_on_with() -> None:
+    """The buys are cut to the turnover; a second round would sell more of XXX, as sells have room in it left."""
+    owned = case(875)
+    limits = replace(owned.targets.limits, max_order_notional=d(300), max_turnover_per_cycle=d(20))
+    made = make_plan(owned.seen, replace(owned.targets, limits=limits), owned.usage)
+    (sold,) = (leg for leg in made.legs if leg.side is Side.SELL)
+    assert (sold.asset, sold.size, sold.capped) == ("XXX", BaseAmount(d("2.98")), True)
