@@ -13,7 +13,7 @@ from rebalancer.cli.terminal import echo_document, heading, lines_of
 from rebalancer.core.money import parse_decimal, plain
 from rebalancer.errors import ConfigError
 from rebalancer.service.clock import SystemClock
-from rebalancer.service.questions import ABSENT, OUTCOMES, About, Question, Word, find
+from rebalancer.service.questions import ABSENT, OUTCOMES, About, Question, Word, find, misses_its_price
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -114,7 +114,9 @@ def command(
     with journal_to_read(path, clock) as journal:
         question = find(journal, what, lambda: digest_in_force(settings))
         account, usage = account_of(journal), journal.state.usage(clock.now(), "")
-    word = _word(question, outcome, (quantity, quote), up_to, reason)
+        word = _word(question, outcome, (quantity, quote), up_to, reason)
+        if word.filled is not None and (wrong := misses_its_price(journal, what, word.filled)):
+            raise click.UsageError(wrong)
     if not as_json:
         click.echo("\n".join(lines_of(question.text)))
         if word.up_to_quote is not None and (pace := _pace(settings, usage, word.up_to_quote, clock.now())):

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from rebalancer.core.money import plain
+from rebalancer.core.money import EXACT, ONE, plain
 from rebalancer.core.orders import Event, IntentState
 from rebalancer.core.reasons import Deny
 from rebalancer.core.trust import CoinState, CoinTrust
@@ -23,6 +23,7 @@ from rebalancer.journal.state import IntentRecord
 from rebalancer.journal.store import Journal
 
 ABSENT = "absent"
+PRICE_OFF_MAX = 5  # times: an order may wait while prices move, but amounts that were swapped are further off
 OUTCOMES = {"filled": Event.ACK_FILLED, "partial": Event.ACK_PARTIAL, ABSENT: Event.ACK_ABSENT}
 
 
@@ -147,6 +148,19 @@ def _order(journal: Journal, what: str) -> Question:
         f"{record.side} {record.symbol} {amount}, {record.client_order_id}: {record.text}",
         {"asset": record.asset, "since": record.changed_at},
     )
+
+
+def misses_its_price(journal: Journal, what: str, filled: tuple[Decimal, Decimal]) -> str:
+    """Return what is wrong with an order's amounts, base for quote, by what its coins cost when last looked at."""
+    record, coins = _waiting(journal, what), journal.state.coins
+    asset, quote = coins.get(record.asset), coins.get(record.quote, CoinTrust(price=ONE))  # cash is no coin
+    if asset is None or asset.price is None or quote.price is None:
+        return ""
+    known, said = EXACT.divide(asset.price, quote.price), EXACT.divide(filled[1], filled[0])
+    if known / PRICE_OFF_MAX <= said <= known * PRICE_OFF_MAX:
+        return ""
+    each = f"{plain(filled[0])} {record.asset} for {plain(filled[1])} {record.quote} is {said:.6g} each"
+    return f"{each}, where {known:.6g} was last trusted: look again at which amount is which"
 
 
 def _waiting(journal: Journal, what: str) -> IntentRecord:

@@ -18,6 +18,7 @@ from tests.cli.conftest import Owner
 from tests.core.builders import d
 from tests.journal.builders import RUN, brought_to, intent, new_journal, planned, sending
 from tests.journal.sealing import forged, long_journal, rewrite, seals
+from tests.service.rehearsal import rehearse
 from tests.support import FakeClock
 
 EMBEDDED = {"REBALANCER_VENUE": "embedded"}
@@ -80,6 +81,17 @@ def test_an_answer_that_does_not_say_enough_or_too_much_is_refused(
     said = waiting.say("ack", WHAT, *words, "--yes", **EMBEDDED)
     assert (said.code, told in " ".join(said.err.split())) == (2, True), said.err
     assert record_of(waiting).state is IntentState.QUARANTINED
+
+
+def test_amounts_that_were_swapped_are_refused_by_the_price_that_was_trusted(waiting: Owner) -> None:
+    with Journal.open(journal_of(waiting), SystemClock()) as journal:
+        rehearse(journal, {"BTC": d(400), "ETH": d(400)}, SystemClock().now())
+    swapped = ("--quantity", "96.01", "--quote", "0.24")
+    said = waiting.say("ack", WHAT, "--outcome", "filled", *swapped, "--yes", **EMBEDDED)
+    assert said.code == Exit.USAGE and "look again at which amount is which" in " ".join(said.err.split())
+    assert record_of(waiting).state is IntentState.QUARANTINED
+    right = ("--quantity", "0.24", "--quote", "300")  # the price moved meanwhile
+    assert waiting.say("ack", WHAT, "--outcome", "filled", *right, "--yes", **EMBEDDED).code == Exit.DONE
 
 
 def test_status_shows_digits_and_no_exponents(owner: Owner) -> None:
