@@ -155,6 +155,8 @@ class Episode:
             worse = checker.distance(checker.holdings()) - checker.distance(before)
             most = HARM_MAX + checker.share_of(LEAST_ORDER, before)
             must(worse <= most, "I9", f"the portfolio is {worse:.4f} further from its targets")
+        if self.last is not None and self.last.plan is not None:
+            self.unlisted.put_aside("; ".join(denial.text for denial in self.last.plan.denials), number)
         if world.quiet:
             self.calm.after_slot(self.last, self.last_refusal)
         self._between_slots()

@@ -140,6 +140,11 @@ class Unlisted:
             return False
         return self.owner == "careless" or not self._world.held(coin)
 
+    def put_aside(self, refusals: str, number: int) -> None:
+        """Follow the advice to plan without the coin once, which the first slots may not have come to."""
+        if "plan once without" in refusals and self.owner != "silent":
+            self._aside_until = number + 2
+
     def in_force(self, targets: Targets, number: int) -> Targets:
         """Return the targets as the owner wants them now: the first look is made without a coin that has no row."""
         if not self.coin or number >= self._aside_until:
