@@ -135,8 +135,8 @@ class Checker:
             return self.plan_rows[what]["weights_digest"], self.leave.count
         if about == "halt":
             return self.halts.get(int(what))
-        names = ("state", "since", "why", "rowless_since", "excused")
-        return [self.doubts.coins[what].get(name) for name in names]
+        coin, names = self.doubts.coins[what], ("state", "since", "why", "rowless_since")
+        return [*(coin.get(name) for name in names), bool(coin.get("excused"))]
 
     def _take_answer(self, payload: dict[str, Any], order: str) -> None:
         about = "order" if order else next(name for name in ("halt", "coin", "plan") if name in payload)

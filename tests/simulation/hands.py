@@ -108,7 +108,7 @@ class Hands:
         if self._happens(0.03, "clock_step"):
             world.wrong_by_ms = rng.choice((-1, 1)) * rng.choice((1_500, 8_000, 45_000, 600_000))
         world.free_bytes = 10**6 if self._happens(0.01, "disk_low") else None
-        if self._happens(0.015, "delisted"):
+        if not self._delisted and self._happens(0.015, "delisted"):
             self._delisted = f"{rng.choice(COINS).lower()}usdt"
             world.market.change_spec(self._delisted, state="offline")
         if self._happens(0.03, "paused"):
