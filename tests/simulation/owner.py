@@ -116,6 +116,8 @@ class Owner:
 
     def _give(self, journal: Journal, targets: Targets, each: Shown) -> None:
         question, now = each.question, self._clock.now()
+        if question.about is About.ORDER and _key(question.what) not in self._checker.intents:
+            return  # an older journal was put back meanwhile, which knows no such order
         if question.about is About.ORDER:  # as it is by now, and from now on nobody is to be surprised by it
             each.word = self._truth(question.what)
             self._checker.forgiven.add(self._checker.intents[_key(question.what)].cid)
