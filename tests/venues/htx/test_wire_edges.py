@@ -181,6 +181,25 @@ def test_the_servers_clock_is_read_in_milliseconds() -> None:
     assert parse_server_time({"data": AT_MS}) == AT
 
 
+@pytest.mark.parametrize(
+    ("listed", "bounds"),
+    [
+        ({"lominoa": "0.5", "lomaxba": "7", "lomaxsa": "8", "lomaxoa": "9"}, ("0.5", "7", "8")),
+        ({"lominoa": "0.5", "lomaxoa": "9"}, ("0.5", "9", "9")),
+    ],
+    ids=["a bound for each side", "one for both"],
+)
+def test_the_bounds_of_a_limit_order_stand_each_in_its_own_place(
+    listed: dict[str, str], bounds: tuple[str, ...]
+) -> None:
+    bare = {name: value for name, value in RULE.items() if name not in {"lominoa", "lomaxba", "lomaxsa", "lomaxoa"}}
+    (made,) = parse_rules({"data": [bare | listed]}, CODES).values()
+    found = (made.limit_quantity_min, made.limit_buy_quantity_max, made.limit_sell_quantity_max)
+    assert found == tuple(Decimal(bound) for bound in bounds)
+    (unbound,) = parse_rules({"data": [bare]}, CODES).values()
+    assert (unbound.limit_quantity_min, unbound.limit_buy_quantity_max, unbound.limit_sell_quantity_max) == (None,) * 3
+
+
 @pytest.mark.parametrize("state", ["lock", "fl-sys", "Working"])
 def test_an_account_that_does_not_work_is_a_refusal_of_the_account(state: str) -> None:
     locked = BALANCE["data"] | {"state": state}
