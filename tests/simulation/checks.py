@@ -206,7 +206,7 @@ class Checker:
         self._within_caps(known)
         self._as_the_owner_wishes(known, seen)
         self.leave.at_post(known, row, self.targets)
-        self.doubts.at_post(known, row, self.listed.looks[-1][1])
+        self.doubts.at_post(known, row, self.listed.looks[-1].rows)
         bytes_sent.must_follow_no_far_fill(known, self.intents.values(), row["plan"], self.targets.quote)
         self.listed.at_post(cid, known.coins())
 

@@ -19,29 +19,38 @@ ROWS_SHARE = 0.9  # of those of before: an answer that is shorter may lack any r
 LATENCY_MS = 40  # by which the moment that a plan says it was taken at may be off
 
 
+@dataclass(frozen=True)
+class Look:
+    """One answer about balances: when it came, which coins had a row, and of which there was anything."""
+
+    at_ms: int
+    rows: frozenset[str]
+    held: frozenset[str]
+
+
 @dataclass
 class Listed:
     """What answers about balances showed, and what the owner said: O6 holds plans and orders against that."""
 
     world: World
-    looks: list[tuple[int, frozenset[str]]] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
     listed_ms: dict[str, int] = field(default_factory=dict)  # when a row was last shown, by coin
-    held: set[str] = field(default_factory=set)  # coins that were ever shown to be held, or bought
+    held: set[str] = field(default_factory=set)  # of which the journal can know that they were: by a plan, or bought
     words: dict[str, int] = field(default_factory=dict)  # when the owner said last that none is held
     count: int = 0  # rows of the last look that a plan was made on
 
     def see(self, totals: Mapping[str, Decimal]) -> None:
         """Take in an answer about balances that arrived whole."""
         now_ms = self.world.true_ms
-        self.looks = [*self.looks[1 - LOOKS_KEPT :], (now_ms, frozenset(totals))]
+        held = frozenset(coin for coin, total in totals.items() if total)
+        self.looks = [*self.looks[1 - LOOKS_KEPT :], Look(now_ms, frozenset(totals), held)]
         self.listed_ms.update(dict.fromkeys(totals, now_ms))
-        self.held |= {coin for coin, total in totals.items() if total}
 
     def said(self, coin: str, at_ms: int) -> None:
         self.words[coin] = at_ms
 
     def bought(self, coin: str) -> None:
-        if self.looks and coin not in self.looks[-1][1]:
+        if self.looks and coin not in self.looks[-1].rows:
             self.world.fired["bought_without_row"] += 1
         self.held.add(coin)
 
@@ -49,12 +58,13 @@ class Listed:
         """Hold a plan that its guards let pass against the look that it was made on."""
         taken = datetime.fromisoformat(payload["plan"]["taken_at"]) - EPOCH
         taken_ms = round(taken.total_seconds() * 1000)
-        looks = (self._rows_at(taken_ms), self._rows_at(taken_ms + LATENCY_MS))
-        if not payload["validated"] or looks[0] is None or looks[1] is None:
+        looks = [look for at_ms in (taken_ms, taken_ms + LATENCY_MS) if (look := self._look_at(at_ms)) is not None]
+        before, self.held = self.held, self.held.union(*(look.held for look in looks))
+        if not payload["validated"] or len(looks) < 2:  # a look may have ended on either side
             return
-        missing, count = set(coins) - looks[0] - looks[1], max(map(len, looks))
+        missing, count = set(coins).difference(*(look.rows for look in looks)), max(len(look.rows) for look in looks)
         for coin in missing:
-            must(coin not in self.held, "O6", f"a plan without a row of {coin}, which was held before")
+            must(coin not in before, "O6", f"a plan without a row of {coin}, which was held before")
             must(self._excused(coin), "O6", f"a plan without a row of {coin}, which nobody said is not held")
             must(
                 count >= ROWS_SHARE * self.count,
@@ -63,12 +73,12 @@ class Listed:
             )
         self.count = count
 
-    def _rows_at(self, at_ms: int) -> frozenset[str] | None:
-        return next((rows for looked_ms, rows in reversed(self.looks) if looked_ms <= at_ms), None)
+    def _look_at(self, at_ms: int) -> Look | None:
+        return next((look for look in reversed(self.looks) if look.at_ms <= at_ms), None)
 
     def at_post(self, cid: str, coins: Collection[str]) -> None:
         """Hold an order against the last look before it."""
-        for coin in set(coins) - self.looks[-1][1]:
+        for coin in set(coins) - self.looks[-1].rows:
             must(self._excused(coin), "O6", f"{cid} trades {coin}, which has no row and was not excused")
 
     def _excused(self, coin: str) -> bool:
