@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.simulation.known import Known
+from tests.simulation.rows import LATENCY_MS
 from tests.simulation.world import EPOCH, World, must
 
 FEE_OFF_MAX = Decimal("0.0001")  # of what was traded: fees are rounded
@@ -72,8 +73,10 @@ class Balances:
 
     def _told_at(self, moment: str) -> int:
         at_ms = round((datetime.fromisoformat(moment) - EPOCH).total_seconds() * 1000)
-        around = [of_now for ms, of_now in self.answers if at_ms - LOOK_MS <= ms <= at_ms + LOOK_MS]
-        return at_ms if around and all(around) else 0
+        around = [(ms, of_now) for ms, of_now in self.answers if at_ms - LOOK_MS <= ms <= at_ms + LOOK_MS]
+        # Of a machine that slept in the middle of a look, what it was told before is as old as the sleep was long.
+        told = any(ms <= at_ms + LATENCY_MS for ms, _ in around)
+        return at_ms if told and all(of_now for _, of_now in around) else 0
 
     def at_end(self, known: Known, fees: Mapping[str, str], *, sure: bool) -> None:
         """Take in what a settled order did; what only the owner knows leaves its coins unknown."""

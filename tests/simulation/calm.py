@@ -79,7 +79,8 @@ class Calm:
         own = self._checker.weights()
         traded = {coin for leg in plan.legs for coin in (leg.spent, leg.received)}
         named = {*(skip.asset for skip in plan.skips), *traded, "USDT"}
-        lasting = {denial.code for denial in plan.denials} & (LASTING | self._unanswered())
+        # A question was answered when it was asked; L3 sees to it that it is not asked for ever.
+        lasting = {denial.code for denial in plan.denials} & (LASTING | self._unanswered() | {Deny.ACK_NEEDED})
         waiting = lasting or any(skip.reason.code is Skip.CAP_REACHED for skip in plan.skips)
         for line in plan.assets:
             weight = own[line.asset]

@@ -14,6 +14,7 @@ from tests.simulation.world import World, must
 
 DOUBTED = {"suspect", "frozen"}
 SMALLEST, SMALLEST_SHARE = Decimal(30), Decimal("0.002")  # of NAV: the smallest order is worth less than either
+ROUGHLY = (Decimal("0.3"), Decimal(3))  # of what a coin costs
 TENFOLD = (Decimal(8), Decimal(12))  # what a lie says a coin costs, with what its price moved in the slot
 
 
@@ -26,6 +27,9 @@ class Doubts:
     counted: dict[str, Decimal] = field(default_factory=dict)  # prices of those in doubt, in the last plan
     doubted: Counter[str] = field(default_factory=Counter)  # times that a look stopped a coin, by its new state
     passed: frozenset[str] = frozenset()  # coins whose price passed in any look
+    told_truly: frozenset[str] = (
+        frozenset()
+    )  # coins whose price in some look was no lie: two alike are all that is asked
     passed_before: dict[str, frozenset[str]] = field(default_factory=dict)  # the plan of a run
 
     def at_plan(self, run: str, coins: Mapping[str, dict[str, Any]], lines: Iterable[dict[str, Any]]) -> None:
@@ -37,6 +41,8 @@ class Doubts:
                 coin["state"] in DOUBTED and before.get(asset, {}).get("state") != coin["state"]
             )
             self._remembers_no_lie(asset, coin, before.get(asset, {}))
+            if "price" in coin and ROUGHLY[0] < Decimal(coin["price"]) / self.world.price(asset) < ROUGHLY[1]:
+                self.told_truly |= {asset}
         self.passed_before[run] = self.passed
         self.passed |= {asset for asset, coin in coins.items() if {"price", "fresh"} & coin.keys()}
 
@@ -75,7 +81,7 @@ class Doubts:
         must(coins <= {*listed}, "O6", f"{known.cid}: {notional} of {coins}, not all of which have a row")
         new = coins - self.passed_before[known.run]
         must(not new, "O3", f"{known.cid}: {notional} of {new}, which was never looked at")
-        believed = lied in coins and self.world.lies & AGREEING
+        believed = lied in coins & self.told_truly and self.world.lies & AGREEING
         must(not believed, "O3", f"{known.cid} believes {self.world.lies} for {notional}")
 
     def price(self, asset: str) -> Decimal:
