@@ -180,6 +180,7 @@ def test_a_label_may_be_absent_and_a_list_is_given_as_it_stands() -> None:
         ("  edges\t", "edges"),
         ("a\x1b[31mb\nc", "a [31mb c"),
         ("see https://api.huobi.pro/v1?x=1 there", "see (hidden) there"),
+        ("see https://api.huobi.pro/v1/secrets there", "see (hidden) there"),
         ("GET?AccessKeyId=abc&Signature=x failed", "(hidden) failed"),
         ("accesskeyid=abc here", "(hidden) here"),
         ("SIGNATURE=abc", "(hidden)"),

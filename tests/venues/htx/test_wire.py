@@ -316,6 +316,8 @@ def test_a_candle_that_cannot_be_is_malformed_and_never_a_price_of_zero(change: 
 def test_an_hour_begins_at_any_full_hour() -> None:
     answer = kline({}, {}, {}, period="60min", step_s=3600)
     assert [c.starts_at.hour for c in parse_candles("abcusdt", CandlePeriod.HOUR, answer)] == [14, 15, 16]
+    answer["data"][2] |= {"id": 0}
+    assert parse_candles("abcusdt", CandlePeriod.HOUR, answer)[0].starts_at == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
