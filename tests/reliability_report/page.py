@@ -52,6 +52,13 @@ def _kills(made: Mapping) -> str:  # type: ignore[type-arg]
     return f"the process killed at {made['boundaries_killed_at']:,} boundaries of a cycle, {violations or 'no'} harm"
 
 
+def _crash_pairs(made: Mapping) -> str:  # type: ignore[type-arg]
+    wrong = len(made["problems"])
+    return (
+        f"{made['pairs']:,} pairs of crashes, {f'{wrong} not settled' if wrong else 'each settled by the next start'}"
+    )
+
+
 def _mutants(made: Mapping) -> str:  # type: ignore[type-arg]
     survivors = len(made["survivors"])
     return f"{made['mutants']} deliberate defects, {f'{survivors} not caught' if survivors else 'each caught'}"
@@ -72,6 +79,6 @@ def _power(made: Mapping) -> str:  # type: ignore[type-arg]
 
 
 PARTS = {
-    "simulation": _simulation, "kills": _kills, "mutants": _mutants, "mutmut": _mutmut, "hostile": _hostile,
+    "simulation": _simulation, "kills": _kills, "crash_pairs": _crash_pairs, "mutants": _mutants, "mutmut": _mutmut, "hostile": _hostile,
     "power": _power,
 }  # fmt: skip

@@ -130,10 +130,13 @@ def test_the_readmes_paragraph_is_the_one_that_the_readme_has_and_holds_what_was
     sources = {name: Source("", made) for name, made in GOOD.items()}
     text = " ".join(readme(sources).split())
     assert "10,000,000 simulated cycles" in text and "122 deliberate defects, each caught" in text
+    assert "14,000 pairs of crashes, each settled by the next start" in text
     assert "no order on one" in text and "96 % of 500" in text and "no answered row lost" in text
     harmed = copy.deepcopy(GOOD)
     harmed["mutants"]["survivors"].append("one")
-    assert "1 not caught" in readme({name: Source("", made) for name, made in harmed.items()})
+    harmed["crash_pairs"]["problems"].append("one")
+    text = " ".join(readme({name: Source("", made) for name, made in harmed.items()}).split())
+    assert "1 not caught" in text and "1 not settled" in text
     assert "power cuts" not in readme(sources | {"power": Source("", reason="no strace")})
 
 
