@@ -19,6 +19,7 @@ from tests.simulation.world import EPOCH, World, must
 
 FEE_OFF_MAX = Decimal("0.0001")  # of what was traded: fees are rounded
 LOOK_MS = 30_000  # a look takes less, as far as anybody may say when in it the balances were read
+RECENT_MS = 300_000  # a plan is no older when its orders leave
 ANSWERS_KEPT = 40
 
 
@@ -65,6 +66,11 @@ class Balances:
             self.totals = looked
             self.traded = {}
             self.looked_ms = dict.fromkeys(self.totals, self._told_at(payload["plan"]["taken_at"]))
+
+    @property
+    def are_of_now(self) -> bool:
+        """Return whether no answer of the last minutes lagged behind."""
+        return all(of_now for ms, of_now in self.answers if ms >= self.world.true_ms - RECENT_MS)
 
     def at_flow(self, payload: Mapping[str, Any], t_exch: str) -> None:
         """Take in that somebody else moved coins."""

@@ -135,8 +135,9 @@ class Checker:
             return self.plan_rows[what]["weights_digest"], self.leave.count
         if about == "halt":
             return self.halts.get(int(what))
-        coin, names = self.doubts.coins[what], ("state", "since", "why", "rowless_since")
-        return [*(coin.get(name) for name in names), bool(coin.get("excused"))]
+        coin = self.doubts.coins[what]
+        frozen = [coin.get(name) for name in ("since", "why")] if coin["state"] == "frozen" else []
+        return [*frozen, coin.get("rowless_since"), bool(coin.get("excused"))]
 
     def _take_answer(self, payload: dict[str, Any], order: str) -> None:
         about = "order" if order else next(name for name in ("halt", "coin", "plan") if name in payload)
@@ -214,7 +215,10 @@ class Checker:
         """I13, on what the journal may know of: an older disk forgot some orders."""
         posts = [(post.at_ms, self.by_cid.get(post.body["client-order-id"])) for post in self.posts if post.left]
         counted = [(at_ms, each) for at_ms, each in posts if each is not None and each.sending is not None]
-        self.caps.at_post(known, self.targets.limits, [*counted, (self.world.true_ms, known)], self.value())
+        value = self.value()
+        if not self.balances.are_of_now:  # a plan made of what was there before cannot know better
+            value = max(value, Decimal(self.plan_rows[known.run]["nav_here_quote"]))
+        self.caps.at_post(known, self.targets.limits, [*counted, (self.world.true_ms, known)], value)
 
     def _within_what_is_free(self, known: Known, seen: Seen) -> None:
         """I11: an order takes no more than the free balance that the last look showed."""
