@@ -140,7 +140,7 @@ class Episode:
             self.calm.at_slot()
         checker.strangers.look()
         checker.caps.look(self.targets.assets, checker.value())
-        posts, calls, rows = len(checker.posts), world.calls, checker.seen_seq
+        posts, calls, rows, ran_before = len(checker.posts), world.calls, checker.seen_seq, self.tally.cycles
         doubted = sum(checker.doubts.doubted.values())
         before, others, unsettled = checker.holdings(), self._others(), checker.open_count
         named = self._cycle(EPOCH + timedelta(milliseconds=hour))
@@ -151,7 +151,8 @@ class Episode:
         stopped = sum(checker.doubts.doubted.values()) > doubted  # a coin, by a guard that has a name
         self.tally.counted += len(checker.posts) > posts or named or stopped
         checker.after_step(self.life.journal if self.life else None)
-        if others == self._others() and not unsettled and not self.unlisted.hides:
+        sent = len(checker.posts) > posts  # a clone's orders may come late
+        if sent and others == self._others() and not unsettled and not self.unlisted.hides:
             worse = checker.distance(checker.holdings()) - checker.distance(before)
             most = HARM_MAX + checker.share_of(LEAST_ORDER, before)
             must(worse <= most, "I9", f"the portfolio is {worse:.4f} further from its targets")
@@ -160,7 +161,8 @@ class Episode:
         if world.quiet:
             self.calm.after_slot(self.last, self.last_refusal)
         self._between_slots()
-        must(world.calls - calls <= CALLS_MAX, "L5", f"{world.calls - calls} requests from slot to slot")
+        cycles = self.tally.cycles - ran_before
+        must(world.calls - calls <= CALLS_MAX * cycles, "L5", f"{world.calls - calls} requests from slot to slot")
         must(checker.seen_seq - rows <= ROWS_MAX, "L5", f"{checker.seen_seq - rows} rows from slot to slot")
 
     def _runs_again(self) -> bool:

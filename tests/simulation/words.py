@@ -32,6 +32,7 @@ class Words:
     at_once: list[Given] = field(default_factory=list)  # said to the journal itself
     counted: set[str] = field(default_factory=set)
     taken: Counter[str] = field(default_factory=Counter)
+    slept_ms: int = 0  # that the machine had when rows were last read
 
     def at_row(self, payload: Mapping[str, Any], shown_now: object, *, again: bool) -> Given | None:
         """Judge the row of an answer; `again` when an older disk is read anew, whose answers were judged before."""
@@ -50,7 +51,8 @@ class Words:
         must(given.counts, "O7", f"{said} is the answer {name}, which was never to count")
         must(dict(given.says) == said, "O7", f"the answer {name} was {given.says}, its row says {said}")
         must(given.shown == shown_now, "O7", f"{said} answers {given.shown}, now it is {shown_now}")
-        age_ms = self.world.true_ms - given.at_ms
+        # A row is read after what came next: a machine that slept since then had it written before.
+        age_ms = self.world.true_ms - given.at_ms - (self.world.slept_ms - self.slept_ms)
         must(age_ms <= LIFE_MS, "O7", f"the answer {name} counted {age_ms} ms after it was given")
         self.counted.add(name)
         self.world.fired["answer_taken"] += 1
