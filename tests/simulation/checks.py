@@ -20,7 +20,6 @@ from tests.simulation.doubts import Doubts
 from tests.simulation.known import NEXT, OPEN, Known
 from tests.simulation.leaks import Leaks
 from tests.simulation.leave import Leave
-from tests.simulation.lies import AGREEING
 from tests.simulation.lives import Lives
 from tests.simulation.network import Post, Seen
 from tests.simulation.reached import in_row
@@ -218,11 +217,7 @@ class Checker:
         posts = [(post.at_ms, self.by_cid.get(post.body["client-order-id"])) for post in self.posts if post.left]
         counted = [(at_ms, each) for at_ms, each in posts if each is not None and each.sending is not None]
         value = self.value()
-        lied_about = self.world.lied_about.upper() if self.world.lies & AGREEING else ""
-        unknown = lied_about in {*self.targets.assets} - self.doubts.told_truly
-        if (
-            unknown or not self.balances.are_of_now
-        ):  # a plan made of the first price told, or of what was, knows no better
+        if not self.balances.are_of_now:  # a plan made of what was there before cannot know better
             value = max(value, Decimal(self.plan_rows[known.run]["nav_here_quote"]))
         self.caps.at_post(known, self.targets.limits, [*counted, (self.world.true_ms, known)], value)
 
