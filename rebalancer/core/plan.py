@@ -158,9 +158,10 @@ class Totals:
 class Plan:
     """A pure function's answer to a snapshot and targets. With a denial of the whole plan there are no legs.
 
-    Without a price for every target asset there is no NAV: both NAVs and `totals` are None, `assets` is empty.
-    `nav_here_quote` is the part of `nav_quote` that is at the exchange. `warnings` stop nothing: what a live cycle
-    would refuse and a dry run only says. `needs_leave` plans trade no more than the owner allowed for their weights.
+    Without a price for every target asset there is no NAV: all NAVs and `totals` are None, `assets` is empty.
+    `nav_here_quote` is the part of `nav_quote` that is at the exchange, and limits are percents of `nav_limits_quote`,
+    the part of that whose prices passed before. `warnings` stop nothing: what a live cycle would refuse and a dry run
+    only says. `needs_leave` plans trade no more than the owner allowed for their weights.
     """
 
     taken_at: datetime
@@ -169,6 +170,7 @@ class Plan:
     targets_digest: str
     nav_quote: Decimal | None
     nav_here_quote: Decimal | None
+    nav_limits_quote: Decimal | None
     trigger: Trigger
     assets: tuple[AssetLine, ...]
     legs: tuple[Leg, ...]  # in the order of sending: sells first

@@ -30,7 +30,7 @@ class PlanHeader:
 def plan_document(plan: Plan, header: PlanHeader) -> dict[str, Any]:
     """Return the plan as JSON values, in the documented order of keys.
 
-    What only direct pairs say stands behind the rest, and only where there is something of it.
+    What only some plans have to say stands behind the rest, and only there.
     """
     return {
         "schema": SCHEMA,
@@ -49,7 +49,15 @@ def plan_document(plan: Plan, header: PlanHeader) -> dict[str, Any]:
         "warnings": [_denial(warning) for warning in plan.warnings],
         "totals": None if plan.totals is None else _totals(plan.totals) | _saving(plan),
         **({"notes": list(plan.notes)} if plan.notes else {}),
+        **_nav_of_limits(plan),
     }
+
+
+def _nav_of_limits(plan: Plan) -> dict[str, str]:
+    """Return what limits are percents of where that is not all that is at the exchange."""
+    if plan.nav_limits_quote is None or plan.nav_limits_quote == plan.nav_here_quote:
+        return {}
+    return {"nav_limits_quote": _money(plan.nav_limits_quote)}
 
 
 def _money(value: Decimal) -> str:

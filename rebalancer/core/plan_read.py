@@ -28,13 +28,15 @@ def read_plan(document: Document, snapshot: Snapshot) -> Plan:
     Derived amounts have the eight decimals of the document. Whether a limit cut a leg does not stand there, nor which
     file the targets were from: what is returned is for showing, never for sending.
     """
+    nav_here_quote = _optional(document.get("nav_here_quote", document["nav_quote"]))
     return Plan(
         taken_at=parse_moment(document["taken_at"]),
         account_id=snapshot.account_id,
         quote=document["quote"],
         targets_digest="",
         nav_quote=_optional(document["nav_quote"]),
-        nav_here_quote=_optional(document.get("nav_here_quote", document["nav_quote"])),
+        nav_here_quote=nav_here_quote,
+        nav_limits_quote=_optional(document["nav_limits_quote"]) if "nav_limits_quote" in document else nav_here_quote,
         trigger=Trigger(document["trigger"]),
         assets=tuple(map(_asset, document["assets"])),
         legs=tuple(_leg(leg, snapshot) for leg in document["legs"]),

@@ -76,7 +76,7 @@ def _plan(
     if valuation is None:
         return _refused(snapshot, targets, denials, judged)
     trigger = _trigger(snapshot, targets, valuation, usage, forced=forced)
-    room = room_left(targets.limits, usage, valuation.nav_here_quote)
+    room = room_left(targets.limits, usage, valuation.nav_limits_quote)
     room, asked = approve(snapshot, targets, usage, valuation, trigger, room, name)
     asked = () if denials else asked  # an amount is asked for on data that can be trusted
     denials += asked if live else ()
@@ -142,8 +142,8 @@ def _refused(snapshot: Snapshot, targets: Targets, denials: tuple[Denial, ...], 
     """Return a plan without a valuation."""
     reasons = denials or (explain.worthless(targets),)
     return Plan(
-        snapshot.taken_at, snapshot.account_id, targets.quote, targets.digest, None, None, Trigger.NONE, (), (), (),
-        reasons, None, trust=judged.trust,
+        snapshot.taken_at, snapshot.account_id, targets.quote, targets.digest, None, None, None, Trigger.NONE, (), (),
+        (), reasons, None, trust=judged.trust,
     )  # fmt: skip
 
 
@@ -169,6 +169,7 @@ def _assemble(
         targets_digest=targets.digest,
         nav_quote=valuation.nav_quote,
         nav_here_quote=valuation.nav_here_quote,
+        nav_limits_quote=valuation.nav_limits_quote,
         trigger=trigger,
         assets=lines,
         legs=legs,

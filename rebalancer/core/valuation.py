@@ -15,7 +15,7 @@ from rebalancer.core.judge import Judged
 from rebalancer.core.ladder import PAST_TARGET_MAX, smallest_orders
 from rebalancer.core.leaving import can_be_sold_now
 from rebalancer.core.model import Snapshot
-from rebalancer.core.money import ZERO, to_float
+from rebalancer.core.money import HUNDRED, ZERO, to_float
 from rebalancer.core.sizing import SMALLEST_SHARE, smallest_trade
 from rebalancer.core.targets import Targets
 
@@ -24,15 +24,16 @@ from rebalancer.core.targets import Targets
 class Valuation:
     """Every target asset priced and weighed; arrays are in the order of `targets.assets`.
 
-    `nav_quote` is what weights are fractions of, `nav_here_quote` the part of it at the exchange: limits are percents
-    of that, for what is held elsewhere cannot be traded. `bands` and `aims` are those of the side of its target on
-    which each asset stands.
+    `nav_quote` is what weights are fractions of, `nav_here_quote` the part of it at the exchange, for what is held
+    elsewhere cannot be traded. Limits are percents of `nav_limits_quote`, which is that without the coins whose price
+    was never seen to pass before. `bands` and `aims` are those of the side of its target on which each asset stands.
     """
 
     prices: dict[str, Decimal]
     values: dict[str, Decimal]
     nav_quote: Decimal
     nav_here_quote: Decimal
+    nav_limits_quote: Decimal
     weights: FloatArray
     targets: FloatArray
     drift: FloatArray
@@ -79,6 +80,7 @@ def value_of(snapshot: Snapshot, targets: Targets, judged: Judged) -> Valuation 
         values=values,
         nav_quote=nav_quote,
         nav_here_quote=here,
+        nav_limits_quote=_for_limits(snapshot, targets, judged, here),
         weights=weights,
         targets=fractions,
         drift=drift,
@@ -89,6 +91,21 @@ def value_of(snapshot: Snapshot, targets: Targets, judged: Judged) -> Valuation 
         judged=judged,
         doubtful=np.array([asset in judged.doubtful for asset in targets.assets], dtype=np.bool_),
     )
+
+
+def _for_limits(snapshot: Snapshot, targets: Targets, judged: Judged, nav_here_quote: Decimal) -> Decimal:
+    """Return the NAV whose percents limits are: one price that is told ten times too high must not make others' larger.
+
+    At the least it lets a cycle try each coin that is left out with its smallest order, for only that proves anything.
+    """
+    proven = tries = ZERO
+    for asset in targets.assets:
+        price = judged.prices[asset]
+        if asset not in judged.unproven:
+            proven += counted_here(targets, asset, snapshot.balances[asset].total) * price
+        elif rules := snapshot.rules.get(asset):
+            tries += max(smallest_orders(rules, price, smallest_trade(rules, nav_here_quote)))
+    return max(proven, min(nav_here_quote, tries * HUNDRED / targets.limits.max_turnover_per_cycle))
 
 
 def owner_bands(targets: Targets) -> FloatArray:

@@ -56,10 +56,21 @@ def worth(plan: Plan) -> str:
 
 
 def worth_here(plan: Plan) -> str:
-    """Return how much of the worth is at the exchange where that is less, or an empty text."""
-    if plan.nav_here_quote is None or plan.nav_here_quote == plan.nav_quote:
+    """Return how much of the worth is at the exchange and what limits are percents of, or nothing where it is all."""
+    if plan.nav_here_quote is None or plan.nav_limits_quote is None:
         return ""
-    return f"{money(plan.nav_here_quote)} {plan.quote} of it at the exchange: limits are percents of that."
+    made = []
+    if plan.nav_here_quote != plan.nav_quote:
+        made.append(f"{money(plan.nav_here_quote)} {plan.quote} of it at the exchange")
+    if plan.nav_limits_quote != plan.nav_here_quote:
+        made.append(
+            f"limits are percents of {money(plan.nav_limits_quote)} {plan.quote}, without the coins whose price was "
+            f"never seen to pass before"
+        )
+    elif made:
+        made.append("limits are percents of that")
+    said = ": ".join(made)
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 def commands(denial: Denial) -> list[str]:

@@ -210,7 +210,7 @@ def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance
     fitted = fit.fit_leg(leg, free=free, rules=rules, amount_precision=amount_precision)
     if not isinstance(fitted, Leg):
         return f"{fitted.code}: {fitted.text}"
-    assert run.plan.nav_here_quote is not None
+    assert run.plan.nav_limits_quote is not None
     sent_quote = max(run.sent_quote.get(side, ZERO) for side in _sides(leg))
     fitted = fit.fit_to_proceeds(
         fitted,
@@ -223,7 +223,7 @@ def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance
     if not isinstance(fitted, Leg):
         return f"{fitted.code}: {fitted.text}"
     clipped = fit.clip_to_limits(
-        fitted, run.targets.limits, usage, run.plan.nav_here_quote, rules, spent_quote=sent_quote
+        fitted, run.targets.limits, usage, run.plan.nav_limits_quote, rules, spent_quote=sent_quote
     )
     if not isinstance(clipped, Leg):
         return f"{clipped.code}: {clipped.text}"

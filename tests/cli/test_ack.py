@@ -209,7 +209,7 @@ def rowless(owner: Owner, *, held: frozenset[str]) -> None:
         coins = dict(journal.state.coins) | {"ADA": CoinTrust(rowless_since=SystemClock().now())}
         denial = (Denial(Deny.BALANCE_MISSING, "no row"),)
         plan = Plan(
-            SystemClock().now(), "", "USDT", "", None, None, Trigger.NONE, (), (), (), denial, None, trust=coins,
+            SystemClock().now(), "", "USDT", "", None, None, None, Trigger.NONE, (), (), (), denial, None, trust=coins,
             rows=RowsSeen(1, held),
         )  # fmt: skip
         journal.append(records.plan_made("a2", plan, mode="dry-run", weights_digest="", complete=False, document={}))
@@ -249,7 +249,7 @@ def test_a_frozen_coin_is_told_everywhere_and_answered_once(owner: Owner, monkey
         known = journal.state.coins["SOL"]
         frozen = replace(known, state=CoinState.FROZEN, since=SystemClock().now(), why="the exchange halted solusdt")
         coins = journal.state.coins | {"SOL": frozen}
-        plan = Plan(SystemClock().now(), "", "USDT", "", None, None, Trigger.NONE, (), (), (), (), None, trust=coins)
+        plan = Plan(SystemClock().now(), "", "USDT", "", None, None, None, Trigger.NONE, (), (), (), (), None, trust=coins)
         journal.append(records.plan_made("a1", plan, mode="dry-run", weights_digest="", complete=False, document={}))
     shown = owner.say("status")
     told = " ".join(shown.out.split())

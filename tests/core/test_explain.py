@@ -26,7 +26,7 @@ def valued(*drift: float, band: float = 0.05, judged: Judged | None = None) -> V
     bands, aims = frozen([band] * 3), frozen([band / 2] * 3)
     weights, goals = frozen(TARGET + drifts), frozen(TARGET)
     return Valuation(
-        {}, {}, d(1000), d(1000), weights, goals, frozen(drifts), bands, bands, aims, Bands(bands, bands, aims, aims),
+        {}, {}, d(1000), d(1000), d(1000), weights, goals, frozen(drifts), bands, bands, aims, Bands(bands, bands, aims, aims),
         judged or Judged({}, {}), np.array([False] * 3),
     )  # fmt: skip
 

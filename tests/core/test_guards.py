@@ -12,7 +12,8 @@ import pytest
 
 from rebalancer.core.guards import doubts_of
 from rebalancer.core.judge import judge
-from rebalancer.core.model import Book, Snapshot, Ticker, Usage
+from rebalancer.core.model import Book, Side, Snapshot, Ticker, Usage
+from rebalancer.core.money import ZERO
 from rebalancer.core.plan import AssetState, Decision, Plan
 from rebalancer.core.planner import make_plan
 from rebalancer.core.reasons import Deny, Skip, Trigger
@@ -235,6 +236,39 @@ def test_a_coin_that_was_never_looked_at_gets_its_smallest_order_first_and_the_r
     assert [leg.size for leg in after.legs] == [leg.size for leg in known.legs]
     dry = make_plan(seen, wanted, replace(USAGE, coins=half))
     assert {leg.asset: leg.notional_quote for leg in dry.legs}["SOL"] > 500, "a plan that costs nothing is whole"
+
+
+@pytest.mark.parametrize("told", ["1", "3", "10"])
+@pytest.mark.parametrize("how", ["never seen", "allowed to be another"])
+def test_percents_of_limits_are_not_of_a_coin_whose_price_never_passed_before(told: str, how: str) -> None:
+    """Seen in the simulation: a coin told ten times too dear at the first look made three times the turnover of others."""
+    held = HELD | {"SOL": HELD["SOL"] * 4, "ETH": HELD["ETH"] / 2}
+    seen = with_price(snapshot(held, PRICES), "XRP", told)
+    limits = replace(LOOSE, max_turnover_per_cycle=d(5), max_order_notional=d(10**6), max_notional_per_day=d(10**6))
+    coins = {a: k for a, k in KNOWN.items() if a != "XRP"}
+    coins |= {} if how == "never seen" else {"XRP": KNOWN["XRP"].acked()}
+    usage = replace(USAGE, coins=coins)
+    made = make_plan(seen, replace(TARGETS, limits=limits), usage, live=True)
+    honest = sum(held[asset] * PRICES.get(asset, 1) for asset in held if asset != "XRP")
+    assert made.nav_limits_quote == honest and made.nav_here_quote == honest + 1000 * d(told)
+    for side in Side:
+        turned = sum(leg.notional_quote for leg in made.legs if leg.side is side)
+        assert turned <= honest * 5 / 100, (side, made.legs)
+    assert max(leg.notional_quote for leg in made.legs if leg.asset != "XRP") > 500, "others trade on"
+    dry = make_plan(seen, replace(TARGETS, limits=limits), usage)
+    assert dry.nav_limits_quote == dry.nav_here_quote, "a plan that costs nothing is whole"
+
+
+def test_a_first_look_at_coins_without_any_cash_still_tries_each_with_its_smallest_order() -> None:
+    held = {coin: amount * (2 if coin == "SOL" else 1) for coin, amount in HELD.items()} | {"USDT": d(0)}
+    limits = replace(LOOSE, max_turnover_per_cycle=d(10), max_order_notional=d(10**6), max_notional_per_day=d(10**6))
+    made = make_plan(snapshot(held, PRICES), replace(TARGETS, limits=limits), replace(USAGE, coins={}), live=True)
+    assert made.nav_limits_quote is not None and made.nav_here_quote is not None
+    assert ZERO < made.nav_limits_quote < made.nav_here_quote / 10
+    assert made.legs and all(leg.notional_quote < 20 for leg in made.legs)
+    small = replace(limits, max_turnover_per_cycle=d("0.1"))
+    made = make_plan(snapshot(held, PRICES), replace(TARGETS, limits=small), replace(USAGE, coins={}), live=True)
+    assert made.nav_limits_quote == made.nav_here_quote, "never more than what is there"
 
 
 @pytest.mark.parametrize(

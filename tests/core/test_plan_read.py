@@ -37,6 +37,8 @@ def plans() -> list[tuple[str, Snapshot, Plan]]:
             ("ioc", collared_case(seed), MOVED),
         ):
             made.append((f"{name} {seed}", kept(seen, usage), make_plan(seen, targets, usage)))
+        first = make_plan(owned.seen, owned.targets, Usage(), live=True)
+        made.append((f"first look {seed}", kept(owned.seen, Usage()), first))
     return made
 
 
@@ -50,7 +52,8 @@ def test_written_read_and_written_again_is_the_same_document() -> None:
         found |= {"legs"} if plan.legs else set()
         found |= {"direct" if leg.direct else "ioc" if leg.collar else "market" for leg in plan.legs}
         found |= {each for each in ("skips", "denials", "notes") if getattr(plan, each)}
-    assert found >= {"legs", "direct", "ioc", "market", "skips", "notes"}
+        found |= {"nav_limits_quote"} & document.keys()
+    assert found >= {"legs", "direct", "ioc", "market", "skips", "notes", "nav_limits_quote"}
 
 
 def test_what_is_read_is_the_plan_but_for_digits_that_the_document_leaves_out() -> None:

@@ -78,7 +78,7 @@ def test_only_the_worth_of_a_plan_whose_data_passed_is_compared_with_the_next() 
         assert journal.state.usage(NOW, "").nav_validated_quote is None
         journal.append(planned(plan=replace(PLAN, nav_here_quote=d("50000.000000000000000001")), mode="dry-run"))
         journal.append(planned(plan=replace(PLAN, nav_here_quote=d(1), denials=(denied,))))
-        journal.append(planned(plan=replace(PLAN, nav_quote=None, nav_here_quote=None)))
+        journal.append(planned(plan=replace(PLAN, nav_quote=None, nav_here_quote=None, nav_limits_quote=None)))
         assert journal.state.usage(NOW, "").nav_validated_quote == d("50000.000000000000000001")
 
 

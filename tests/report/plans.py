@@ -61,6 +61,7 @@ def full_plan(text: str = "47 % is above its band 35.53 % to 44.47 %: sell part 
     return Plan(
         taken_at=TAKEN, account_id="10101010", quote="USDT", targets_digest="0" * 64, nav_quote=d("10000.123456789"),
         nav_here_quote=d("10000.123456789"),
+        nav_limits_quote=d("10000.123456789"),
         trigger=Trigger.OUTSIDE_BAND,
         assets=(
             _line("BTC", "0.47", "0.4", "0.0447", Decision.SELL, over, "80000"),
@@ -77,7 +78,7 @@ def full_plan(text: str = "47 % is above its band 35.53 % to 44.47 %: sell part 
 def refused_plan() -> Plan:
     """Return a plan that a guard refused before anything could be valued."""
     denial = Denial(Deny.QUOTE_ONE_SIDED, "the book of ethusdt has no asks", "ETH")
-    return Plan(TAKEN, "10101010", "USDT", "0" * 64, None, None, Trigger.NONE, (), (), (), (denial,), None)
+    return Plan(TAKEN, "10101010", "USDT", "0" * 64, None, None, None, Trigger.NONE, (), (), (), (denial,), None)
 
 
 def collared_plan() -> Plan:

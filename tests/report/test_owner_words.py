@@ -29,7 +29,7 @@ QUESTION = Denial(
 def wished() -> Plan:
     plan = full_plan()
     lines = (replace(plan.assets[0], kept=d("0.5"), external=d("1.2"), state=AssetState.LEAVING), *plan.assets[1:])
-    return replace(plan, assets=lines, nav_here_quote=d(9000), warnings=(QUESTION,))
+    return replace(plan, assets=lines, nav_here_quote=d(9000), nav_limits_quote=d(9000), warnings=(QUESTION,))
 
 
 @pytest.mark.parametrize("form", [plan_text, plan_markdown, plan_html])
@@ -42,6 +42,21 @@ def test_kept_amounts_those_elsewhere_and_a_question_stand_in_the_report(
     assert "needs a turnover of 80321.00 USDT" in shown and "ack_needed" in shown.replace("\\", "")
     plain = " ".join(form(full_plan(), HEADER).split())
     assert "kept" not in plain and "elsewhere" not in plain and "at the exchange:" not in plain
+
+
+@pytest.mark.parametrize("form", [plan_text, plan_markdown, plan_html])
+@pytest.mark.parametrize(
+    ("here", "text"),
+    [
+        ("9000", "9,000.00 USDT of it at the exchange: limits are percents of 700.00 USDT, without the coins whose price"),
+        ("10000", "Limits are percents of 700.00 USDT, without the coins whose price was never seen to pass before."),
+    ],
+)
+def test_what_limits_are_percents_of_stands_in_the_report_where_it_is_not_all(
+    here: str, text: str, form: Callable[[Plan, PlanHeader], str]
+) -> None:
+    plan = replace(full_plan(), nav_quote=d(10_000), nav_here_quote=d(here), nav_limits_quote=d(700))
+    assert text in " ".join(form(plan, HEADER).split())
 
 
 def test_the_command_that_answers_stands_on_a_line_of_its_own_in_one_piece() -> None:

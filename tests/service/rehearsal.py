@@ -19,5 +19,5 @@ def rehearse(journal: Journal, prices: Mapping[str, Decimal], at: datetime) -> N
     """Write down that a look at these prices, one a coin, found nothing to doubt in them."""
     refusal = (Denial(Deny.MARKET_HALTED, "a rehearsal"),)
     trust = {asset: CoinTrust(price, at) for asset, price in prices.items()}
-    plan = Plan(at, "", "USDT", "", None, None, Trigger.NONE, (), (), (), refusal, None, trust=trust)
+    plan = Plan(at, "", "USDT", "", None, None, None, Trigger.NONE, (), (), (), refusal, None, trust=trust)
     journal.append(records.plan_made(RUN, plan, mode="dry-run", weights_digest="", complete=False, document={}))
