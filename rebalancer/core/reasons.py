@@ -89,7 +89,6 @@ class Deny(StrEnum):
     STALE_PLAN = "stale_plan"
     BALANCE_MOVED = "balance_moved"  # between plan and leg, more than our own fills explain
     FILL_OFF_DECISION = "fill_off_decision"  # what was paid is not what the plan was made of
-    WIRE_MISMATCH = "wire_mismatch"
 
 
 class Trigger(StrEnum):

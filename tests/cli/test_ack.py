@@ -249,7 +249,9 @@ def test_a_frozen_coin_is_told_everywhere_and_answered_once(owner: Owner, monkey
         known = journal.state.coins["SOL"]
         frozen = replace(known, state=CoinState.FROZEN, since=SystemClock().now(), why="the exchange halted solusdt")
         coins = journal.state.coins | {"SOL": frozen}
-        plan = Plan(SystemClock().now(), "", "USDT", "", None, None, None, Trigger.NONE, (), (), (), (), None, trust=coins)
+        plan = Plan(
+            SystemClock().now(), "", "USDT", "", None, None, None, Trigger.NONE, (), (), (), (), None, trust=coins
+        )
         journal.append(records.plan_made("a1", plan, mode="dry-run", weights_digest="", complete=False, document={}))
     shown = owner.say("status")
     told = " ".join(shown.out.split())

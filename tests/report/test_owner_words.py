@@ -48,7 +48,10 @@ def test_kept_amounts_those_elsewhere_and_a_question_stand_in_the_report(
 @pytest.mark.parametrize(
     ("here", "text"),
     [
-        ("9000", "9,000.00 USDT of it at the exchange: limits are percents of 700.00 USDT, without the coins whose price"),
+        (
+            "9000",
+            "9,000.00 USDT of it at the exchange: limits are percents of 700.00 USDT, without the coins whose price",
+        ),
         ("10000", "Limits are percents of 700.00 USDT, without the coins whose price was never seen to pass before."),
     ],
 )

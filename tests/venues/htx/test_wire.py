@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -303,7 +304,7 @@ def test_candles_are_read_oldest_first_with_exact_closes() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"id": DAY_S + 1}, {"id": DAY_S + 8 * 3600}, {"id": -86_400}, {"id": 10**12 * 86_400}, {"id": None}, {"close": 0},
+        {"id": DAY_S + 1}, {"id": DAY_S + 8 * 3600}, {"id": -28_800}, {"id": 10**12 * 86_400 - 28_800}, {"id": None}, {"close": 0},
         {"close": None}, {"close": -1}, {"close": 64}, {"close": 59}, {"open": 64}, {"low": Decimal("62.6")}, {"high": 0},
     ],
     ids=str,
@@ -311,6 +312,21 @@ def test_candles_are_read_oldest_first_with_exact_closes() -> None:
 def test_a_candle_that_cannot_be_is_malformed_and_never_a_price_of_zero(change: dict[str, Any]) -> None:
     with pytest.raises(MalformedReply, match="kline"):
         parse_candles("abcusdt", CandlePeriod.DAY, kline({}, change))
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (kline({}, {"id": DAY_S + 1}), f"kline: `id` {DAY_S + 1} is not the start of a 1day candle"),
+        (kline({}, {"close": 64}), "kline: open or close lies outside low and high"),
+        (kline({}, {"id": DAY_S}), "kline: candles are not newest first"),
+        (kline({}, {"close": None}), "kline.data: field `close` is absent"),
+        (kline({}) | {"data": None}, "kline: field `data` is absent"),
+    ],
+)
+def test_what_is_wrong_with_candles_is_said_with_its_place(answer: dict[str, Any], text: str) -> None:
+    with pytest.raises(MalformedReply, match=f"^{re.escape(text)}$"):
+        parse_candles("abcusdt", CandlePeriod.DAY, answer)
 
 
 def test_an_hour_begins_at_any_full_hour() -> None:
