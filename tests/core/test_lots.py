@@ -83,6 +83,16 @@ def test_up_to_five_coins_the_orders_are_the_best_of_all(block: int) -> None:
         assert found == tried(choices, purse, cash_strays=cash_strays), f"seed {seed}: {choices} {purse}"
 
 
+def test_of_sets_that_are_equally_near_the_one_of_fewer_orders_is_found_though_its_bound_is_no_better() -> None:
+    wishes = [(Side.BUY, 1, 1, 3), (Side.SELL, 1, 3, 5), (Side.BUY, 3, 2, 6)]
+    choices = [
+        Choice(d(wish), Ladder(side, ONE, ONE, ONE, ZERO, d(low), d(high)), ZERO, True)
+        for side, wish, low, high in wishes
+    ]
+    purse = Purse(cash_free=d(50))
+    assert best_sizes(choices, purse, cash_strays=False) == (0, 0, 3) == tried(choices, purse, cash_strays=False)
+
+
 @given(st.data())
 @settings(max_examples=300, deadline=None)
 def test_the_best_of_all_is_found_for_any_numbers(data: st.DataObject) -> None:
