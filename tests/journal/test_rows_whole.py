@@ -11,7 +11,8 @@ from datetime import timedelta
 import pytest
 
 from rebalancer.core.canonical import canonical
-from rebalancer.core.model import RowsSeen, Side
+from rebalancer.core.ledger import Books
+from rebalancer.core.model import Fill, RowsSeen, Side
 from rebalancer.core.orders import Event
 from rebalancer.core.plan import AssetLine, AssetState, Decision, Denial
 from rebalancer.core.reasons import Deny, Reason, Skip, Trigger
@@ -29,6 +30,9 @@ DEADLINE = NOW + timedelta(seconds=420)
 LEG = leg_of(SELL, notional="99.5")
 ORDER = order_of(SELL, filled="0.2")
 HELD = {"BTC": d("1.5")}
+FILL = Fill("71", "1001", "btcusdt", Side.SELL, d("399.6"), d("0.15"), d("0.1"), "USDT", filled_at=NOW)
+DEDUCTED = Fill("72", "1001", "btcusdt", Side.SELL, d("399.5"), d("0.05"), d(0), "USDT", d(3), "HTX")
+BOOKS = Books(NOW, DEADLINE, HELD, HELD, HELD, HELD, HELD, HELD, d(1), HELD, d(2), HELD, d(3), d(4), d(5), 6)
 
 
 def line(asset: str, free: str, locked: str, price: str) -> AssetLine:
@@ -87,6 +91,16 @@ ROWS = [
     (lambda: outcome(order=ORDER, fees={}), Entry(Kind.OUTCOME, {
         "event": Event.FILL, "venue_order_id": "1001", "state": "filled", "filled_quantity": d("0.2"),
         "filled_quote": d(80), "fees": {}}, RUN, 3)),
+    (lambda: outcome(fees={}, fills=(FILL, DEDUCTED)), Entry(Kind.OUTCOME, {"event": Event.FILL, "fees": {}, "fills": [
+        {"id": "71", "at": NOW, "price": d("399.6"), "quantity": d("0.15"), "fees": {"USDT": d("0.1")}},
+        {"id": "72", "price": d("399.5"), "quantity": d("0.05"), "fees": {"HTX": d(3)}}]}, RUN, 3)),
+    (lambda: records.ledger(RUN, BOOKS), Entry(Kind.LEDGER, {
+        "at": NOW, "opened_at": DEADLINE, "prices": HELD, "held": HELD, "weights": HELD, "opening": HELD, "changes": HELD, "never": HELD,
+        "frictionless_quote": d(1), "flows": HELD, "flows_quote": d(2), "fees": HELD, "fees_quote": d(3), "slip_quote": d(4),
+        "notional_quote": d(5), "orders": 6}, RUN, t_exch=NOW)),
+    (lambda: records.targets_changed({"how": "file"}), Entry(Kind.TARGETS, {"how": "file"})),
+    (lambda: records.ack_plan(RUN, "owner", weights_digest="w", up_to_quote=d("0.5")), Entry(Kind.ACK, {
+        "plan": RUN, "weights_digest": "w", "up_to_quote": d("0.5"), "who": "owner"})),
     (lambda: outcome(order=ORDER, venue_order_id="9", fees=HELD), Entry(Kind.OUTCOME, {
         "event": Event.FILL, "venue_order_id": "9", "state": "filled", "filled_quantity": d("0.2"),
         "filled_quote": d(80), "fees": HELD}, RUN, 3)),
@@ -146,6 +160,12 @@ ZERO, ONE = d(0), d(1)
 def test_an_owners_word_that_says_two_things_is_our_mistake(event: Event, filled: tuple[object, object] | None) -> None:
     with pytest.raises((AssertionError, ArithmeticError)):
         records.ack_intent(RUN, 3, event, who="owner", text="t", filled=filled)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "NaN", "Infinity"])
+def test_leave_for_nothing_or_for_no_number_is_our_mistake(amount: str) -> None:
+    with pytest.raises(AssertionError):
+        records.ack_plan(RUN, "owner", weights_digest="w", up_to_quote=d(amount))
 
 
 def test_an_entry_becomes_the_row_of_its_place() -> None:
