@@ -46,6 +46,13 @@ def test_the_newest_runs_come_first_and_no_more_than_asked(limit: int) -> None:
         assert [view.run_id for view in recent_runs(journal, limit)] == RUNS[::-1][:limit]
 
 
+def test_older_runs_are_told_from_where_newer_ones_ended() -> None:
+    with with_runs() as journal:
+        newest = recent_runs(journal, 2)
+        assert recent_runs(journal, 9, before_seq=newest[-1].seq) == recent_runs(journal, 4)[2:]
+        assert recent_runs(journal, 1, before_seq=newest[0].seq) == newest[1:]
+
+
 def test_a_run_tells_how_it_ended_or_that_it_has_not() -> None:
     with with_runs() as journal:
         newest, before = recent_runs(journal, 2)
