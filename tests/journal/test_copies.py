@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from rebalancer.errors import JournalError
 from rebalancer.journal import records
-from rebalancer.journal.copies import Relation, drafted_copy, head_of, merge_log, put, relation_of, set_aside
+from rebalancer.journal.copies import (
+    Head,
+    Relation,
+    drafted_copy,
+    head_of,
+    merge_log,
+    put,
+    relation_of,
+    remove,
+    set_aside,
+)
 from rebalancer.journal.schema import is_journal
 from rebalancer.journal.store import Journal
-from tests.journal.builders import new_journal, random_life, started
+from tests.journal.builders import BOUND, new_journal, random_life, started
 from tests.journal.sealing import forged, long_journal, rewrite
 from tests.support import FakeClock
 
@@ -145,3 +158,82 @@ def test_a_journal_is_told_from_any_other_file(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     names = ("journal.db", "text", "empty")
     assert [is_journal(tmp_path / name) for name in names] == [True, False, False]
+
+
+def test_the_head_of_a_journal_is_its_last_row_and_what_it_is_about(tmp_path: Path) -> None:
+    path, clock = tmp_path / "journal.db", FakeClock()
+    with new_journal(path, clock) as journal:
+        clock.advance(1.5)
+        (row,) = journal.append(started())
+    assert head_of(path, CLOCK) == Head(path, 3, row.hash, "2026-03-01T12:00:01.500000Z", BOUND)
+    with Journal.open(tmp_path / "blank.db", clock) as blank:
+        (fence,) = blank.rows()
+    assert head_of(tmp_path / "blank.db", CLOCK) == Head(tmp_path / "blank.db", 1, fence.hash, fence.t_wall, None)
+
+
+def test_a_copy_is_put_in_its_place_with_its_mode_and_given_to_its_owner_as_far_as_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[Path, int, int]] = []
+
+    def refuse(place: Path, user: int, group: int) -> None:
+        given.append((place, user, group))
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chown", refuse)
+    for owner, mode in ((None, 0o640), ((17, 18), 0o604)):
+        draft = tmp_path / "draft"
+        draft.write_bytes(b"whole")
+        put(draft, tmp_path / "copy", mode=mode, owner=owner)
+        assert (tmp_path / "copy").read_bytes() == b"whole" and not draft.exists()
+        assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == mode
+    assert given == [(tmp_path / "draft", 17, 18)]
+
+
+def test_what_is_removed_takes_the_files_beside_it_along_and_what_is_not_there_is_no_error(tmp_path: Path) -> None:
+    for ending in ("", "-wal", "-shm", "-journal", ".kept"):
+        (tmp_path / f"journal.db{ending}").touch()
+    for _again in range(2):
+        remove(tmp_path / "journal.db")
+        assert [path.name for path in tmp_path.iterdir()] == ["journal.db.kept"]
+
+
+def test_a_draft_stands_hidden_beside_its_place_and_is_gone_whatever_happens(tmp_path: Path) -> None:
+    with new_journal(tmp_path / "journal.db"):
+        pass
+    (tmp_path / "there").mkdir()
+    with drafted_copy(tmp_path / "journal.db", tmp_path / "there" / "copy.db", CLOCK) as draft:
+        assert draft.parent == tmp_path / "there" and draft.name.startswith(".copy.db.")
+        assert stat.S_IMODE(draft.stat().st_mode) == 0o600
+        assert head_of(draft, CLOCK).rows == 2
+    assert not list((tmp_path / "there").iterdir())
+
+
+def test_a_copy_for_which_there_is_no_room_is_told_with_both_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_journal: Journal, _target: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with new_journal(tmp_path / "journal.db"):
+        pass
+    (tmp_path / "there").mkdir()
+    monkeypatch.setattr(Journal, "copy_to", full)
+    source, copy = tmp_path / "journal.db", tmp_path / "there" / "copy.db"
+    with pytest.raises(JournalError) as refused, drafted_copy(source, copy, CLOCK):
+        pass
+    assert str(refused.value) == f"{source}: cannot be copied to {copy.parent}: database or disk is full"
+    assert not list(copy.parent.iterdir())
+
+
+def test_a_log_that_somebody_reads_just_now_is_not_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal.db"
+    with new_journal(path) as journal, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM journal").fetchone()
+        journal.append(started())
+        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0))  # not for five seconds
+        with pytest.raises(JournalError) as refused:
+            merge_log(path)
+        assert str(refused.value) == f"{path}: somebody is reading it just now; try again"
+        assert path.with_name("journal.db-wal").stat().st_size
