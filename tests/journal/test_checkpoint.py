@@ -122,6 +122,13 @@ def test_a_document_that_lacks_or_adds_something_is_refused(part: str | None) ->
             read_state(document)
 
 
+def test_a_document_is_refused_by_what_it_has_too_much_and_what_it_lacks() -> None:
+    document = json.loads(text_of(JournalState()))
+    document["other"] = document.pop("fence")
+    with pytest.raises(ValueError, match=r"^JournalState has or lacks \['fence', 'other'\]$"):
+        read_state(document)
+
+
 def test_reading_a_document_leaves_nothing_shared_with_the_state_it_came_from() -> None:
     state = lived(1)
     found, before = again(state), replace(state, intents=dict(state.intents))

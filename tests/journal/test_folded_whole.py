@@ -190,6 +190,13 @@ def test_what_was_bought_is_held_from_then_on_and_what_was_sold_is_no_news(journ
     assert journal.state.ever_held == {"USDT", "BTC"}
 
 
+def test_a_buy_of_which_the_fee_left_nothing_is_not_held(journal: Journal) -> None:
+    journal.append(planned(plan=replace(THREE, rows=RowsSeen(0), assets=THREE.assets[2:])))
+    made = brought_to(journal, IntentState.ACKED, intent(1, side=Side.BUY, amount="100"))
+    journal.append(records.outcome(RUN, 1, Event.FILL, order=order_of(made), fees={"BTC": d("0.25")}))
+    assert (journal.state.rows, journal.state.ever_held) == (RowsSeen(0), frozenset())
+
+
 def test_leave_for_sales_is_used_by_sales_and_leave_for_buys_by_buys(journal: Journal) -> None:
     journal.append(records.ack_plan(RUN, "owner", weights_digest="w", up_to_quote=d("150.5")))
     brought_to(journal, IntentState.FILLED, intent(1))

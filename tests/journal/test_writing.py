@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rebalancer.errors import ConfigError, JournalError
 from rebalancer.journal import records
 from rebalancer.journal.rows import Kind
+from rebalancer.journal.schema import is_journal
 from rebalancer.journal.store import Journal
 from tests.journal.builders import new_journal, started
 from tests.journal.sealing import rewrite
@@ -124,3 +126,34 @@ def test_a_checkpoint_that_was_changed_is_told_by_its_place_and_row(path: Path) 
     with pytest.raises(JournalError) as refused:
         Journal.open_to_read(path, FakeClock())
     assert str(refused.value) == f"{path}: row 4 was changed or is missing; restore a backup or move the file away"
+
+
+def test_an_index_that_lacks_rows_is_damage_though_every_row_is_whole(path: Path) -> None:
+    new_journal(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA writable_schema = ON")
+        turned = (
+            "UPDATE sqlite_master SET sql = replace(sql, '(kind, seq)', '(run_id, kind)') WHERE name = 'journal_kind'"
+        )
+        assert database.execute(turned).rowcount == 1
+    with pytest.raises(JournalError) as refused:
+        Journal.open_to_read(path, FakeClock())
+    words = "the file is damaged: row 1 missing from index journal_kind; restore a backup or move the file away"
+    assert str(refused.value) == f"{path}: {words}"
+
+
+def test_a_place_is_named_to_the_database_as_what_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every SQLite takes a name that begins with `file:` for more than a name unless it is told to."""
+    new_journal(path).close()
+    asked: list[dict[str, object]] = []
+    connect = sqlite3.connect
+
+    def watched(place: str, **options: Any) -> sqlite3.Connection:
+        asked.append(options)
+        made: sqlite3.Connection = connect(place, **options)
+        return made
+
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    assert is_journal(path)
+    Journal.open_to_read(path, FakeClock()).close()
+    assert [options["uri"] for options in asked] == [True, True]
