@@ -19,6 +19,7 @@ from rebalancer.core.reasons import Deny, Trigger
 from rebalancer.core.targets import OrderType
 from rebalancer.core.trust import CoinTrust
 from rebalancer.journal import records
+from rebalancer.journal.records import Intent
 from rebalancer.journal.rows import Entry, Kind
 from rebalancer.journal.state import Approval, Halt, IntentRecord, JournalState, Sent
 from rebalancer.journal.store import Journal
@@ -195,6 +196,26 @@ def test_a_buy_of_which_the_fee_left_nothing_is_not_held(journal: Journal) -> No
     made = brought_to(journal, IntentState.ACKED, intent(1, side=Side.BUY, amount="100"))
     journal.append(records.outcome(RUN, 1, Event.FILL, order=order_of(made), fees={"BTC": d("0.25")}))
     assert (journal.state.rows, journal.state.ever_held) == (RowsSeen(0), frozenset())
+
+
+def filled_at(journal: Journal, made: Intent, *, quantity: str, quote: str) -> None:
+    """Write an order from its plan to a fill of so much for so much."""
+    journal.append(records.intent(made), moved(made, Event.SEND), moved(made, Event.ACCEPT))
+    order = replace(order_of(made), filled_quantity=d(quantity), filled_quote=d(quote))
+    journal.append(records.outcome(RUN, made.intent_seq, Event.PART, order=order, fees={}))
+
+
+def test_only_a_fill_over_the_quote_coin_can_give_a_price_away(journal: Journal) -> None:
+    journal.append(planned(plan=THREE))
+    filled_at(
+        journal, replace(BOUGHT, intent_seq=1), quantity="2", quote="0.5"
+    )  # 0.25 BTC each, and 40 USDT were believed
+    filled_at(journal, intent(2), quantity="0", quote="0")
+    filled_at(journal, intent(3), quantity="0.25", quote="101")  # 404 each, and 400 were believed
+    filled_at(journal, replace(intent(4), asset="SOL", symbol="solusdt"), quantity="1", quote="1")
+    assert journal.state.coins == TRUST
+    filled_at(journal, intent(5), quantity="0.25", quote="110")
+    assert journal.state.coins == {**TRUST, "BTC": CoinTrust(d(400), NOW, accepted=True)}
 
 
 def test_leave_for_sales_is_used_by_sales_and_leave_for_buys_by_buys(journal: Journal) -> None:
