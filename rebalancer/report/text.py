@@ -69,7 +69,7 @@ def _head(console: Console, plan: Plan, header: PlanHeader) -> None:
     taken = plan.taken_at.strftime("%Y-%m-%d %H:%M:%S UTC")
     console.print(f"  {taken}  {worth(plan)}")
     if worth_here(plan):
-        console.print(worth_here(plan), soft_wrap=True)
+        console.print(worth_here(plan))
 
 
 def _warnings(console: Console, plan: Plan) -> None:

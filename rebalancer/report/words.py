@@ -64,8 +64,7 @@ def worth_here(plan: Plan) -> str:
         made.append(f"{money(plan.nav_here_quote)} {plan.quote} of it at the exchange")
     if plan.nav_limits_quote != plan.nav_here_quote:
         made.append(
-            f"limits are percents of {money(plan.nav_limits_quote)} {plan.quote}, without the coins whose price was "
-            f"never seen to pass before"
+            f"limits are percents of {money(plan.nav_limits_quote)} {plan.quote}, without coins not yet trusted"
         )
     elif made:
         made.append("limits are percents of that")

@@ -50,9 +50,9 @@ def test_kept_amounts_those_elsewhere_and_a_question_stand_in_the_report(
     [
         (
             "9000",
-            "9,000.00 USDT of it at the exchange: limits are percents of 700.00 USDT, without the coins whose price",
+            "9,000.00 USDT of it at the exchange: limits are percents of 700.00 USDT, without coins not yet trusted.",
         ),
-        ("10000", "Limits are percents of 700.00 USDT, without the coins whose price was never seen to pass before."),
+        ("10000", "Limits are percents of 700.00 USDT, without coins not yet trusted."),
     ],
 )
 def test_what_limits_are_percents_of_stands_in_the_report_where_it_is_not_all(
