@@ -1,11 +1,10 @@
-"""What a life of every kind of row adds up to: the whole state, part for part, and what older rows are taken for."""
+"""What a life of every kind of row adds up to: the whole state, part for part."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,13 +13,10 @@ from rebalancer.core.ledger import Trades
 from rebalancer.core.model import LimitIoc, RowsSeen, Side, Trade, Usage
 from rebalancer.core.money import BaseAmount
 from rebalancer.core.orders import Event, IntentState
-from rebalancer.core.plan import Denial
-from rebalancer.core.reasons import Deny, Trigger
 from rebalancer.core.targets import OrderType
 from rebalancer.core.trust import CoinTrust
 from rebalancer.journal import records
 from rebalancer.journal.records import Intent
-from rebalancer.journal.rows import Entry, Kind
 from rebalancer.journal.state import Approval, Halt, IntentRecord, JournalState, Sent
 from rebalancer.journal.store import Journal
 from tests.core.builders import NOW, d
@@ -207,9 +203,7 @@ def filled_at(journal: Journal, made: Intent, *, quantity: str, quote: str) -> N
 
 def test_only_a_fill_over_the_quote_coin_can_give_a_price_away(journal: Journal) -> None:
     journal.append(planned(plan=THREE))
-    filled_at(
-        journal, replace(BOUGHT, intent_seq=1), quantity="2", quote="0.5"
-    )  # 0.25 BTC each, and 40 USDT were believed
+    filled_at(journal, replace(BOUGHT, intent_seq=1), quantity="2", quote="0.5")  # in BTC, and USDT were believed
     filled_at(journal, intent(2), quantity="0", quote="0")
     filled_at(journal, intent(3), quantity="0.25", quote="101")  # 404 each, and 400 were believed
     filled_at(journal, replace(intent(4), asset="SOL", symbol="solusdt"), quantity="1", quote="1")
@@ -258,54 +252,3 @@ def test_the_later_row_of_two_trades_of_one_moment_is_the_last(journal: Journal)
         "BTC": Trade(NOW, Side.BUY),
         "ETH": Trade(NOW - SECOND, Side.SELL),
     }
-
-
-def without(entry: Entry, *names: str, **changed: object) -> Entry:
-    """Return a row as it was written before there were some of its parts."""
-    return replace(entry, payload={key: each for key, each in entry.payload.items() if key not in names} | changed)
-
-
-OLD = ("coins", "rows", "nav_here_quote")
-
-
-def test_plans_of_before_coins_were_remembered_leave_the_mids_of_those_that_passed(journal: Journal) -> None:
-    later = {"BTC": CoinTrust(d(50_000), AGAIN)}
-    journal.append(without(planned(at=AGAIN), *OLD, nav_quote=d("50000.5")))
-    assert (journal.state.coins, journal.state.rows) == (later, RowsSeen(None, frozenset({"BTC"})))
-    assert (journal.state.ever_held, journal.state.nav_validated_quote) == (frozenset({"BTC"}), d("50000.5"))
-    denied = replace(PLAN, denials=(Denial(Deny.CLOCK_SKEW, "the clocks are apart"),))
-    journal.append(without(planned(plan=denied), *OLD, mids={"BTC": d(1)}, totals={"SOL": d(1), "ADA": d(0)}))
-    assert (journal.state.coins, journal.state.rows) == (later, RowsSeen(None, frozenset({"BTC"})))
-    assert journal.state.ever_held == {"BTC", "SOL"}, "a look that failed for another reason saw it all the same"
-
-
-def test_a_plan_whose_data_did_not_pass_changes_nothing_that_is_compared_with_the_next(journal: Journal) -> None:
-    journal.append(
-        planned(plan=THREE, digest="w"), records.external_flow(RUN, held={}, moved={"ETH": d(5)}, t_exch=NOW)
-    )
-    before = journal.state.draft()
-    denied = (Denial(Deny.CLOCK_SKEW, "the clocks are apart"),)
-    worse = replace(THREE, denials=denied, legs=(), assets=THREE.assets[:1], nav_here_quote=d(1), rows=RowsSeen(1))
-    journal.append(planned("run-b", plan=worse, digest="v", at=AGAIN))
-    assert journal.state == replace(before, exchange_at=AGAIN)
-    journal.append(planned("run-b", plan=replace(worse, denials=(), trigger=Trigger.CASH_FLOW), mode="dry-run", at=NOW))
-    seen: dict[str, Any] = {
-        "nav_validated_quote": Decimal(1),
-        "mids": {"BTC": d(400)},
-        "rows": RowsSeen(1),
-        "exchange_at": NOW,
-    }
-    assert journal.state == replace(before, **seen)
-
-
-@pytest.mark.parametrize("payload", [{}, {"whole": False}, {"text": "done"}])
-def test_a_plan_whose_end_does_not_say_that_it_was_whole_has_served_nothing(
-    journal: Journal, payload: dict[str, object]
-) -> None:
-    journal.append(planned(digest="w"), records.plan_closed(RUN, "", whole=True), planned("run-b", digest="v"))
-    journal.append(Entry(Kind.PLAN_CLOSED, payload, "run-b"))
-    assert (journal.state.served_weights_digest, journal.state.open_plan_digest, journal.state.open_plan) == (
-        "w",
-        "",
-        "",
-    )
