@@ -96,6 +96,18 @@ def test_two_lives_of_one_backup_are_apart(tmp_path: Path) -> None:
     assert relation_of(one, two, CLOCK) is relation_of(two, one, CLOCK) is Relation.APART
 
 
+def test_a_journal_that_parts_from_a_copy_in_the_last_row_of_it_does_not_go_on_where_it_ends(tmp_path: Path) -> None:
+    with new_journal(tmp_path / "one.db"):
+        pass
+    shutil.copy(tmp_path / "one.db", tmp_path / "two.db")
+    Journal.open(tmp_path / "one.db", CLOCK).close()
+    with Journal.open(tmp_path / "two.db", CLOCK) as journal:
+        journal.append(started())
+    one, two = (head_of(tmp_path / name, CLOCK) for name in ("one.db", "two.db"))
+    assert (one.rows, two.rows) == (3, 4)
+    assert relation_of(one, two, CLOCK) is relation_of(two, one, CLOCK) is Relation.APART
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_journal_of_which_one_row_was_changed_cannot_be_copied_as_whole(tmp_path: Path, seed: int) -> None:
     rows = long_journal(tmp_path / "journal.db", seed)

@@ -73,7 +73,8 @@ def test_an_order_that_is_not_searched_for_keeps_itself_and_no_other(state: Inte
 
 def test_of_days_without_orders_an_exact_zero_is_used() -> None:
     usage = JournalState().usage(NOW, "")
-    assert [(each, type(each)) for each in (usage.sold_quote, usage.bought_quote)] == [(0, Decimal)] * 2
+    amounts = (usage.sold_quote, usage.bought_quote, usage.direct_quote)
+    assert [(each, type(each)) for each in amounts] == [(0, Decimal)] * 3
 
 
 def test_a_fee_in_a_third_coin_leaves_that_coin() -> None:

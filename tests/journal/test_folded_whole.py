@@ -225,6 +225,9 @@ def test_leave_for_sales_is_used_by_sales_and_leave_for_buys_by_buys(journal: Jo
     assert approval is not None
     assert (approval.left_on(Side.SELL), approval.left_on(Side.BUY)) == (d("30.5"), d("50.5"))
     assert approval.left_quote == d("30.5")
+    filled_at(journal, replace(BOUGHT, intent_seq=4, notional_quote=d(5)), quantity="2", quote="0.2")
+    both = Approval("w", d("150.5"), d(220), d(200))
+    assert journal.state.approval == both, "one coin for another counts on both sides at its worth when sent"
     spent = replace(approval, up_to_quote=d(110))
     assert (spent.left_on(Side.SELL), spent.left_on(Side.BUY), spent.left_quote) == (d(0), d(10), d(0))
 
@@ -240,6 +243,12 @@ def test_what_only_the_owner_knows_makes_the_balances_of_its_coins_unknown(journ
     journal.append(moved(made, Event.ACK_FILLED))
     assert (journal.state.totals, journal.state.traded) == ({"ETH": d(4)}, {})
     assert journal.state.since_books.changes == {"BTC": d("-0.25"), "USDT": d(100)}
+
+
+def test_a_coin_that_was_given_for_another_was_sold(journal: Journal) -> None:
+    filled_at(journal, BOUGHT, quantity="2", quote="0.2")
+    sides = {"ETH": Side.BUY, "BTC": Side.SELL}
+    assert journal.state.usage(NOW, "").trades == {coin: Trade(NOW, side, rest=True) for coin, side in sides.items()}
 
 
 def test_the_later_row_of_two_trades_of_one_moment_is_the_last(journal: Journal) -> None:

@@ -97,6 +97,8 @@ def lived(journal: Journal, clock: FakeClock) -> None:
     clock.advance(3600)
     journal.append(started(OUT), records.ledger(OUT, BOOKS), records.halt("foreign_order", "of after"))
     journal.append(planned(OUT, document=FIRST_PLAN), records.run_closed(OUT, status="done", text="of after"))
+    after = intent(1, run=OUT)
+    journal.append(*settled(after, order_of(after), NOW + 2 * HOUR, {}))
 
 
 SALE = Traded(
@@ -157,6 +159,11 @@ def test_a_period_before_which_there_was_nothing_opens_with_its_own_first_books(
     assert (told.ran_before, told.mode, told.began) == (False, "live", [NOW - MINUTE, NOW])
     assert told.stray == Stray("BTC", d("0.15"), NOW + timedelta(seconds=1), outside=True, why="sold")
     assert told.still_outside == [], "the plan acted on it"
+
+
+def test_a_journal_that_is_about_nothing_yet_has_a_blank_period(clock: FakeClock) -> None:
+    with Journal.open(":memory:", clock) as journal:
+        assert read_period(journal, NOW - HOUR, NOW) == Period(NOW - HOUR, NOW, "")
 
 
 def test_plans_of_before_that_tell_neither_assets_nor_skips_are_read(journal: Journal) -> None:
