@@ -59,6 +59,24 @@ def test_a_file_that_is_no_database(path: Path) -> None:
     assert told(lambda: Journal.open(path, FakeClock())) == words
 
 
+def test_a_file_too_short_for_a_database(path: Path) -> None:
+    path.write_bytes(b"x" * 99)
+    assert told(lambda: Journal.open(path, FakeClock())) == (
+        f"{path}: row 1 is missing, the file is empty; restore a backup, or delete the file to begin a new one"
+    )
+    path.write_bytes(b"x" * 100)
+    words = f"{path}: cannot be opened as a journal: file is not a database"
+    assert told(lambda: Journal.open(path, FakeClock())) == words
+
+
+def test_a_journal_that_was_opened_to_read_where_nothing_can_be_written(path: Path, tmp_path: Path) -> None:
+    new_journal(path).close()
+    path.with_name("journal.db-shm").symlink_to(tmp_path / "nowhere" / "at-all")
+    with read(path) as reader:
+        words = "cannot write: attempt to write a readonly database; nothing of this step is sent"
+        assert told(lambda: reader.append(started())) == f"{path}: {words}"
+
+
 def test_a_journal_whose_last_rows_only_its_user_can_merge(path: Path, tmp_path: Path) -> None:
     crashed = tmp_path / "crashed" / "journal.db"
     crashed.parent.mkdir()

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from rebalancer.errors import ConfigError, JournalError
-from rebalancer.journal import records
+from rebalancer.journal import records, schema
 from rebalancer.journal.rows import Kind
-from rebalancer.journal.schema import is_journal
 from rebalancer.journal.store import Journal
 from tests.journal.builders import new_journal, started
 from tests.journal.sealing import rewrite
@@ -78,6 +77,13 @@ def test_a_journal_that_was_closed_takes_nothing_and_says_so(journal: Journal, p
     assert refusal(journal) == f"{path}: cannot write: Cannot operate on a closed database.; {NEXT}"
 
 
+def test_a_connection_begins_no_transaction_by_itself(path: Path) -> None:
+    with closing(schema.connect(str(path))) as database:
+        database.execute("CREATE TABLE one (x)")
+        database.execute("INSERT INTO one VALUES (1)")
+        assert not database.in_transaction
+
+
 def test_a_journal_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with new_journal() as journal:
@@ -95,14 +101,6 @@ def test_a_log_without_its_journal_is_told_with_what_to_do(path: Path, ending: s
         f"{log}: the journal that this log is a part of is not here any more, and its rows would be mixed into "
         "another one; move it to where that journal is now, or delete it if that is lost for good"
     )
-
-
-def test_an_empty_file_is_told_with_what_to_do(path: Path) -> None:
-    path.touch()
-    with pytest.raises(JournalError) as refused:
-        Journal.open(path, FakeClock())
-    words = "row 1 is missing, the file is empty; restore a backup, or delete the file to begin a new one"
-    assert str(refused.value) == f"{path}: {words}"
 
 
 def test_a_row_that_was_changed_is_told_by_its_place_whichever_way_it_is_read(journal: Journal, path: Path) -> None:
@@ -154,6 +152,6 @@ def test_a_place_is_named_to_the_database_as_what_it_is(path: Path, monkeypatch:
         return made
 
     monkeypatch.setattr(sqlite3, "connect", watched)
-    assert is_journal(path)
+    assert schema.is_journal(path)
     Journal.open_to_read(path, FakeClock()).close()
     assert [options["uri"] for options in asked] == [True, True]
