@@ -21,8 +21,8 @@ from rebalancer.journal.rows import Kind, Row
 from rebalancer.journal.state import DAY, Approval, Halt, IntentRecord, JournalState, Key, Sent, balance_changes
 
 __all__ = ["IMPOSSIBLE", "IntentRecord", "JournalState", "Key", "balance_changes", "fold"]
-# An illegal move, an unknown intent or halt, or a value that does not read as what it should be.
-IMPOSSIBLE = (KeyError, ValueError, TypeError, ArithmeticError)
+# An illegal move, an unknown intent or halt, or a value that does not read as what it should be (text for a list).
+IMPOSSIBLE = (KeyError, ValueError, TypeError, ArithmeticError, AttributeError)
 
 
 def fold(state: JournalState, row: Row) -> None:
@@ -36,7 +36,8 @@ def fold(state: JournalState, row: Row) -> None:
 
 
 def _key(row: Row) -> Key:
-    assert row.intent_seq is not None, row
+    if row.intent_seq is None:
+        raise ValueError("it names no intent")
     return row.run_id, row.intent_seq
 
 
@@ -112,7 +113,8 @@ def _on_plan_closed(state: JournalState, row: Row, payload: dict[str, Any]) -> N
 
 
 def _quote(state: JournalState) -> str:
-    assert state.binding is not None
+    if state.binding is None:
+        raise ValueError("no row before it says what the journal is about")
     return state.binding.quote
 
 
@@ -124,14 +126,14 @@ def _served(state: JournalState, digest: str) -> None:
 
 
 def _on_intent(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
-    assert state.binding is not None
+    quote = _quote(state)
     known = state.intents.get(_key(row))
     state.intents[_key(row)] = IntentRecord(
         run_id=row.run_id,
         intent_seq=_key(row)[1],
         asset=payload["asset"],
         symbol=payload["symbol"],
-        quote=payload.get("quote", state.binding.quote),  # rows from before there were direct pairs have none
+        quote=payload.get("quote", quote),  # rows from before there were direct pairs have none
         side=Side(payload["side"]),
         amount=Decimal(payload["amount"]),
         notional_quote=Decimal(payload["notional_quote"]),
@@ -160,8 +162,7 @@ def _on_sending(state: JournalState, row: Row, payload: dict[str, Any]) -> None:
         exchange_at=signed_at,
     )
     kept = tuple(sent for sent in state.sent if sent.at > signed_at - 2 * DAY)
-    assert state.binding is not None
-    direct = record.quote != state.binding.quote
+    direct = record.quote != _quote(state)
     state.sent = (*kept, Sent(record.key, signed_at, record.side, Decimal(payload["notional_quote"]), direct))
 
 
@@ -198,12 +199,11 @@ def _hold_price_against(state: JournalState, record: IntentRecord) -> None:
 
 def _follow_balances(state: JournalState, record: IntentRecord, kind: Kind) -> None:
     """Take a fill into what the account must hold; what only the owner knows makes its coins' balances unknown."""
-    assert state.binding is not None
     unsure = kind is Kind.ACK or record.state is IntentState.QUARANTINED
     if unsure:
         state.totals = {a: held for a, held in state.totals.items() if a not in (record.asset, record.quote)}
     if record.state in {IntentState.FILLED, IntentState.PARTIAL}:
-        changes, mids = balance_changes(record), {**state.mids, state.binding.quote: ONE}
+        changes, mids = balance_changes(record), {**state.mids, _quote(state): ONE}
         state.since_books = state.since_books.plus(record.asset, changes, record.fees, mids)
         if unsure:
             return

@@ -17,7 +17,7 @@ from rebalancer.journal import records
 from rebalancer.journal.records import Binding
 from rebalancer.journal.rows import Entry, Kind, hash_of
 from rebalancer.journal.store import Journal
-from tests.journal.builders import RUN, new_journal, started
+from tests.journal.builders import RUN, intent, new_journal, planned, started
 from tests.journal.sealing import rewrite
 from tests.support import FakeClock
 
@@ -123,6 +123,30 @@ def test_a_row_that_does_not_follow_from_those_before_it(path: Path) -> None:
     bare = replace(row, kind=Kind.ACK, payload_text=canonical({"halt": 7, "who": "owner"}))
     rewrite(path, replace(bare, hash=hash_of(bare)))
     assert told(lambda: read(path)) == f"{path}: row 3 cannot be trusted (7); {REMEDY}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "why"),
+    [
+        (Kind.OUTCOME, '{"event":"fill"}', "it names no intent"),
+        (Kind.EXTERNAL_FLOW, '{"held":"all","moved":{}}', "'str' object has no attribute 'items'"),
+        (Kind.CHECKPOINT, "[]", "'list' object has no attribute 'get'"),
+    ],
+)
+def test_a_row_with_a_hash_of_its_own_that_says_what_no_row_can(path: Path, kind: Kind, text: str, why: str) -> None:
+    with new_journal(path) as journal:
+        journal.append(started(), planned())
+        row = list(journal.rows())[-1]
+    bare = replace(row, kind=kind, payload_text=text)
+    rewrite(path, replace(bare, hash=hash_of(bare)))
+    place = "no row can be trusted as the last checkpoint" if kind is Kind.CHECKPOINT else "row 4 cannot be trusted"
+    assert told(lambda: read(path)) == f"{path}: {place} ({why}); {REMEDY}"
+
+
+def test_an_order_in_a_journal_that_is_about_nothing(path: Path) -> None:
+    with Journal.open(path, FakeClock()) as journal:
+        words = f"{path}: refused to write an impossible row: no row before it says what the journal is about"
+        assert told(lambda: journal.append(records.intent(intent()))) == words
 
 
 def test_a_checkpoint_that_cannot_be_read(path: Path) -> None:
