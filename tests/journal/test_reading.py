@@ -136,5 +136,6 @@ def test_a_sample_has_the_first_the_last_and_evenly_what_lies_between(tmp_path: 
         assert [row.seq for row in journal.sample(Kind.HALT, 1000)] == seqs
         assert [row.seq for row in journal.sample(Kind.HALT, 11)] == seqs[::10]
         assert journal.sample(Kind.PLAN, 5) == ()
+        assert [row.kind for row in journal.sample(Kind.BINDING, 1)] == [Kind.BINDING]
         assert [row.seq for row in journal.newest(Kind.HALT, 3)] == seqs[:-4:-1]
         assert [row.seq for row in journal.newest(Kind.HALT, 3, before_seq=seqs[2])] == [seqs[1], seqs[0]]

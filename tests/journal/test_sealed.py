@@ -111,3 +111,20 @@ def test_a_checkpoint_that_is_not_the_fold_is_found_by_the_deep_check_though_eve
         ):
             journal.verify()
         rewrite(path, *rows[seq - 1 :])
+
+
+def test_the_last_checkpoint_is_found_though_the_index_does_not_know_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    last = seals(long_journal(path))[-1]
+    whole, part = "ON journal (kind, seq)", "ON journal (kind, seq) WHERE kind <> 'CHECKPOINT'"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("DROP INDEX journal_kind")
+        database.execute(f"CREATE INDEX journal_kind {part}")
+        database.execute("PRAGMA writable_schema = ON")
+        turned = "UPDATE sqlite_master SET sql = ? WHERE name = 'journal_kind'"
+        assert database.execute(turned, (f"CREATE INDEX journal_kind {whole}",)).rowcount == 1
+    with Journal.open_to_read(path, FakeClock()) as journal:
+        assert journal.newest(Kind.CHECKPOINT, 1) == (), "the index is the one that look-ups go by"
+        assert journal.checkpoint_seq == last
+        with pytest.raises(JournalError, match=r"the file is damaged: row .* missing from index journal_kind"):
+            journal.verify()

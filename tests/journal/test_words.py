@@ -168,6 +168,13 @@ def test_a_row_that_cannot_be(path: Path) -> None:
         assert told(lambda: journal.append(records.ack_halt(7, "owner"))) == words
 
 
+def test_a_row_that_came_while_somebody_read(path: Path) -> None:
+    with new_journal(path) as journal, read(path) as reader:
+        (row,) = journal.append(started())
+        rewrite(path, replace(row, payload_text="{}"))
+        assert told(reader.follow) == f"{path}: row 3 was changed or is missing; {REMEDY}"
+
+
 def test_rows_that_were_there(path: Path) -> None:
     with new_journal(path) as journal:
         journal.append(started(), started())
