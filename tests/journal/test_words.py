@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,8 @@ def test_a_row_that_does_not_follow_from_those_before_it(path: Path) -> None:
         (row,) = journal.append(started())
     bare = replace(row, kind=Kind.ACK, payload_text=canonical({"halt": 7, "who": "owner"}))
     rewrite(path, replace(bare, hash=hash_of(bare)))
-    assert told(lambda: read(path)) == f"{path}: row 3 cannot be trusted (7); {REMEDY}"
+    words = f"{path}: row 3 cannot be trusted (7); {REMEDY}"
+    assert told(lambda: read(path)) == told(lambda: Journal.open(path, FakeClock())) == words
 
 
 @pytest.mark.parametrize(
@@ -173,6 +175,28 @@ def test_a_row_that_came_while_somebody_read(path: Path) -> None:
         (row,) = journal.append(started())
         rewrite(path, replace(row, payload_text="{}"))
         assert told(reader.follow) == f"{path}: row 3 was changed or is missing; {REMEDY}"
+
+
+class Malformed:
+    """A database that cannot look at itself."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def execute(self, sql: str, *more: Any) -> sqlite3.Cursor:
+        if "integrity" in sql.lower():
+            raise sqlite3.DatabaseError("database disk image is malformed")
+        return self._database.execute(sql, *more)
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def test_a_file_that_is_too_damaged_to_be_looked_at(path: Path) -> None:
+    with new_journal(path) as journal:
+        journal._database = Malformed(journal._database)  # type: ignore[assignment]
+        words = f"{path}: the file is damaged: database disk image is malformed; {REMEDY}"
+        assert told(journal.verify) == words
 
 
 def test_rows_that_were_there(path: Path) -> None:
