@@ -13,7 +13,7 @@ import pytest
 from rebalancer.core.model import RowsSeen
 from rebalancer.core.plan import Denial
 from rebalancer.core.reasons import Deny, Trigger
-from rebalancer.core.trust import CoinTrust
+from rebalancer.core.trust import CoinState, CoinTrust
 from rebalancer.journal import records
 from rebalancer.journal.rows import Entry, Kind
 from rebalancer.journal.store import Journal
@@ -66,6 +66,15 @@ def test_a_plan_whose_data_did_not_pass_changes_nothing_that_is_compared_with_th
         "exchange_at": NOW,
     }
     assert journal.state == replace(before, **seen)
+
+
+def test_a_look_that_remembers_no_coin_takes_no_doubt_away(journal: Journal) -> None:
+    doubts = {"BTC": CoinTrust(d(400), NOW, CoinState.SUSPECT, NOW, "why"), "ETH": CoinTrust(rowless_since=NOW)}
+    journal.append(planned(plan=replace(PLAN, trust=doubts)), planned(plan=replace(PLAN, trust={}, assets=())))
+    assert journal.state.coins == doubts
+    only = {"SOL": CoinTrust(d(9), NOW)}
+    journal.append(planned(plan=replace(PLAN, trust=only)))
+    assert journal.state.coins == {"BTC": CoinTrust(d(400), NOW), "ETH": CoinTrust(), **only}
 
 
 @pytest.mark.parametrize("payload", [{}, {"whole": False}, {"text": "done"}])
