@@ -231,7 +231,7 @@ class Journal:
         return tuple(proof.each_whole(rows, self._place))
 
     def sample(self, kind: Kind, count: int) -> tuple[Row, ...]:
-        """Return at most `count` rows of a kind, evenly over all of them, the first and the last among them."""
+        """Return at most `count` rows, two or more, of a kind, evenly over all, the first and the last among them."""
         query = "SELECT seq FROM journal WHERE kind = ? AND seq <= ? ORDER BY seq"
         seqs = [seq for (seq,) in self._database.execute(query, (kind.value, self.last_seq))]
         if len(seqs) > count:
