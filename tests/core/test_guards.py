@@ -259,6 +259,20 @@ def test_percents_of_limits_are_not_of_a_coin_whose_price_never_passed_before(to
     assert dry.nav_limits_quote == dry.nav_here_quote, "a plan that costs nothing is whole"
 
 
+def test_a_coin_without_a_market_is_named_with_what_is_wrong() -> None:
+    off = {**SEEN.rules, "SOL": replace(SEEN.rules["SOL"], online=False)}
+    unlisted = {coin: rules for coin, rules in SEEN.rules.items() if coin != "SOL"}
+    free = {coin: fee for coin, fee in SEEN.fees.items() if coin != "SOL"}
+    told = {
+        Deny.SYMBOL_MISSING: replace(SEEN, rules=unlisted),
+        Deny.TRADING_OFF: replace(SEEN, rules=off),
+        Deny.MARKET_HALTED: replace(SEEN, halted=frozenset({"SOL"})),
+        Deny.FEE_MISSING: replace(SEEN, fees=free),
+    }
+    for code, seen in told.items():
+        assert [(doubt.code, doubt.asset) for doubt in doubts_of(seen, "SOL", KNOWN["SOL"])][:1] == [(code, "SOL")]
+
+
 def test_a_first_look_at_coins_without_any_cash_still_tries_each_with_its_smallest_order() -> None:
     held = {coin: amount * (2 if coin == "SOL" else 1) for coin, amount in HELD.items()} | {"USDT": d(0)}
     limits = replace(LOOSE, max_turnover_per_cycle=d(10), max_order_notional=d(10**6), max_notional_per_day=d(10**6))
