@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rebalancer.core.guards import doubts_of
+from rebalancer.core.guards import beyond, doubts_of
 from rebalancer.core.judge import judge
 from rebalancer.core.model import Book, Level, RowsSeen, Snapshot, Ticker, Usage
 from rebalancer.core.plan import Denial
@@ -75,6 +75,8 @@ DOUBTS = [
     (seen_with(books=("ETH", Book("ethusdt", side("1"), (), NOW))), Denial(
         Deny.QUOTE_ONE_SIDED, "the book of ethusdt has no asks", "ETH")),
     (seen_with(books=("ETH", book("0", "2001"))), Denial(
+        Deny.QUOTE_NOT_POSITIVE, "ethusdt has a price that is not above zero", "ETH")),
+    (seen_with(books=("ETH", book("1", "0"))), Denial(
         Deny.QUOTE_NOT_POSITIVE, "ethusdt has a price that is not above zero", "ETH")),
     (seen_with(tickers=("ETH", ticker("0", "2000"))), Denial(
         Deny.QUOTE_NOT_POSITIVE, "ethusdt has a price that is not above zero", "ETH")),
@@ -154,6 +156,13 @@ def test_memory_of_a_coin_without_a_price_now_adds_nothing_to_its_doubt() -> Non
     assert [denial.code for denial in doubts(seen_with(books=("ETH", None)), ETH="1")] == [Deny.QUOTE_MISSING]
     one_sided = seen_with(books=("ETH", Book("ethusdt", (), side("1"), NOW)))
     assert [denial.code for denial in doubts(one_sided, ETH="100")] == [Deny.QUOTE_ONE_SIDED]
+    nothing = seen_with(books=("ETH", book("0", "0")))
+    assert [denial.code for denial in doubts(nothing, ETH="100")] == [Deny.QUOTE_NOT_POSITIVE]
+
+
+def test_a_bound_is_told_in_whole_percent() -> None:
+    told = list(beyond(Deny.LAST_OFF_MID, "ETH", "it", d("1.2"), d("1")))
+    assert told == [Denial(Deny.LAST_OFF_MID, "it is 120.00 %, over 100 %", "ETH", "100 %", "120.00 %")]
 
 
 @pytest.mark.parametrize(("known", "times"), [("500", None), ("8000", None), ("400", "5"), ("10000", "0.2")])
@@ -168,3 +177,11 @@ def test_a_price_is_too_far_after_a_day_beyond_four_times_or_a_fourth_of_what_it
     assert found == (
         () if times is None else (Denial(Deny.PRICE_FAR, text, "ETH", "1/4 to 4 times", f"{times} times"),)
     )
+
+
+@pytest.mark.parametrize(("mid", "off"), [("0.97", "3.00 %"), ("1.03", "3.00 %"), ("0.98", None), ("1.02", None)])
+def test_a_stable_coin_is_doubted_off_its_peg_to_another_and_named(mid: str, off: str | None) -> None:
+    seen = snapshot({"USDC": "100", "USDT": "100"}, {"USDC": mid})
+    text = f"USDC against USDT is off and is {off}, over 2 %"
+    told = () if off is None else (Denial(Deny.COIN_DEPEGGED, text, "USDC", "2 %", off),)
+    assert tuple(doubts_of(seen, "USDC", CoinTrust(d(mid), NOW))) == told

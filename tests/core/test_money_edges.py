@@ -15,6 +15,7 @@ from rebalancer.core.money import (
     plain,
     step_of_digits,
     to_float,
+    total,
 )
 
 
@@ -69,3 +70,10 @@ def test_the_smallest_amount_above_zero_is_one(kind: type[BaseAmount | QuoteAmou
         kind(Decimal(0))
     with pytest.raises(AssertionError, match=r"^Infinity$"):
         kind(Decimal("Infinity"))
+
+
+def test_a_sum_keeps_every_digit_and_of_nothing_is_zero() -> None:
+    assert total([]) == 0
+    assert total([Decimal(10000000000), Decimal("0.000000000000000000001")]) == Decimal(
+        "10000000000.000000000000000000001"
+    )
