@@ -14,13 +14,13 @@ from decimal import Decimal
 from typing import Any
 
 from tests.simulation.known import Known
-from tests.simulation.rows import LATENCY_MS
 from tests.simulation.world import EPOCH, World, must
 
 FEE_OFF_MAX = Decimal("0.0001")  # of what was traded: fees are rounded
 LOOK_MS = 30_000  # a look takes less, as far as anybody may say when in it the balances were read
 RECENT_MS = 300_000  # a plan is no older when its orders leave
 ANSWERS_KEPT = 40
+LATENCY_MS = 40  # by which the moment that a plan says it was taken at may be off
 
 
 @dataclass

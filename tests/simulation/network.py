@@ -98,6 +98,10 @@ class Judge(Protocol):
     balances: Balances
     leaks: Leaks
 
+    def read_rows(self) -> None:
+        """Take in what became durable since."""
+        ...
+
     def at_post(self, post: Post, seen: Seen) -> None:
         """Judge one place call."""
         ...
@@ -159,6 +163,7 @@ class Wire(httpx.BaseTransport):
             symbol = request.query.partition("symbol=")[2] if endpoint == "depth" else ""
             self.seen.read_ms[endpoint + symbol] = self._world.true_ms
         if answered.status == 200 and endpoint == "balance" and fault in LISTING:
+            self._judge.read_rows()  # a plan is judged by the looks before it, whatever our clock says of when it was
             self._judge.listed.see(self.seen.take_balances(answered.body))
             self._judge.balances.see(self.seen.rows, of_now=fault != "balance_lag")
 
