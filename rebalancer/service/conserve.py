@@ -29,6 +29,7 @@ class Expected:
     totals: dict[str, Decimal]
     rowless: set[str] = field(default_factory=set)  # without a row, and taken as not held until we bought some
     traded: dict[str, Decimal] = field(default_factory=dict)  # by asset, the sum of what our fills moved
+    least: dict[str, Balance] = field(default_factory=dict)  # by asset, of all looks, the one with the least free
 
     def book(self, record: IntentRecord) -> None:
         """Take in what a settled order did."""
@@ -42,6 +43,18 @@ class Expected:
     def counted(self, balances: Mapping[str, Balance]) -> Mapping[str, Balance]:
         """Return the balances with a zero row for each coin that has none and is taken as not held."""
         return {**{asset: Balance(asset, ZERO, ZERO) for asset in self.rowless}, **balances}
+
+    def see(self, balances: Mapping[str, Balance]) -> None:
+        """Take in a look before an order."""
+        for asset, held in balances.items():
+            self.least[asset] = min(self.least.get(asset, held), held, key=lambda each: each.free)
+
+    def safe(self, held: Balance) -> Balance:
+        """Return what to spend of at most: what all looks bear out, not only the last, which may be the one that lags.
+
+        Of what our fills moved the last look alone counts: those before it do not know of the fills.
+        """
+        return held if held.asset in self.traded else self.least.get(held.asset, held)
 
     def differing(
         self, assets: Sequence[str], balances: Mapping[str, Balance], *, exact: bool = False

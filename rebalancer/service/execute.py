@@ -182,6 +182,7 @@ def _fresh_look(run: Execution, leg: Leg) -> tuple[Book, Mapping[str, Balance], 
             book, balances = _read(run.shell.venue, run, leg)
         except VenueError as exc:
             raise PlanStopped(f"{leg.symbol}: cannot be looked at before sending: {exc}") from exc
+        run.expected.see(balances)
         differing = run.expected.differing((leg.asset, leg.quote), balances)
         if not differing:
             return book, balances, looked_at
@@ -205,7 +206,7 @@ def _fitted(run: Execution, leg: Leg, book: Book, balances: Mapping[str, Balance
     rules = run.snapshot.rules[leg.asset] if leg.direct is None else run.snapshot.crosses[leg.symbol].rules
     state = run.shell.journal.state
     usage = state.usage(run.shell.venue.server_now(), "")
-    free = spendable(run.targets, balances[leg.spent])
+    free = spendable(run.targets, run.expected.safe(balances[leg.spent]))
     amount_precision = rules.symbol in usage.amount_precision_symbols
     fitted = fit.fit_leg(leg, free=free, rules=rules, amount_precision=amount_precision)
     if not isinstance(fitted, Leg):

@@ -7,12 +7,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from rebalancer.core.plan import AssetState
 from rebalancer.core.reasons import Deny, Skip, Trigger
 from rebalancer.journal import records
 from rebalancer.journal.rows import Kind
+from rebalancer.service.conserve import BALANCE_LAG_S
 from rebalancer.service.cycle import CycleResult, weights_digest
 from rebalancer.service.shell import Progress, Step
 from tests.service.house import DRIFTED, House
@@ -61,6 +63,41 @@ def test_what_is_kept_stays_also_when_the_owner_locks_coins_between_plan_and_ord
     assert sold and sold[0].amount > Decimal("0.05"), "the plan wished for more than is free now"
     assert sold[0].sent_amount is not None and sold[0].sent_amount <= Decimal("0.05")
     assert wallet.trade >= Decimal("0.2")
+
+
+def lag(house: House, *numbers: int) -> None:
+    """Let these of the answers about balances from now on be as old as what is held this instant."""
+    house.exchange.lagging = {name: (each.trade, each.frozen) for name, each in house.user.wallets.items()}
+    asked = 0
+
+    def act(request: httpx.Request) -> None:
+        nonlocal asked
+        if request.url.path.endswith("/balance"):
+            asked += 1
+            house.set_faults("balance_lag@balance=1x1" if asked in numbers else "")
+
+    house.wire.before = act
+
+
+def test_what_is_kept_stays_also_when_the_plan_and_the_last_look_lag_behind_a_look_between_them(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.targets = replace(house.targets, kept={"BTC": Decimal("0.2")})
+    lag(house, 1, 3)
+    house.exchange.deposit(house.user, "BTC", Decimal("-0.25"))
+    house.cycle()
+    (sold,) = [record for record in house.records if record.asset == "BTC" and record.side == "sell"]
+    assert sold.amount > Decimal("0.05"), "the plan does not know what is gone"
+    assert sold.sent_amount is not None and 0 < sold.sent_amount <= Decimal("0.05")
+    assert house.held("BTC") >= Decimal("0.2")
+
+
+def test_cash_that_lags_behind_our_own_sell_is_spent_whole_once_it_is_there(tmp_path: Path) -> None:
+    house = House(tmp_path, balances={"BTC": Decimal(1), "ETH": Decimal(0), "SOL": Decimal(0), "USDT": Decimal(15)})
+    lag(house, 4)  # after the plan's look, the sell's and the one that proves the first order ever
+    house.cycle()
+    assert BALANCE_LAG_S[1] in house.clock.slept_s, "the cash was waited for"
+    bought = [record for record in house.records if record.side == "buy"]
+    assert bought and all((record.sent_amount or 0) >= record.amount * Decimal("0.98") for record in bought)
 
 
 def test_kept_cash_in_an_order_of_the_owner_is_made_good_and_no_buy_is_planned_that_could_not_be_sent(

@@ -33,6 +33,7 @@ class Balances:
     looked_ms: dict[str, int] = field(default_factory=dict)  # when each was; 0 where an answer was not of its time
     answers: deque[tuple[int, bool]] = field(default_factory=lambda: deque(maxlen=ANSWERS_KEPT))
     listed: frozenset[str] = frozenset()  # in the last answer
+    told_ms: dict[str, int] = field(default_factory=dict)  # by coin, of the last true answer, from the plan's look on
     shown: dict[str, deque[tuple[Decimal | None, Decimal | None]]] = field(
         default_factory=dict
     )  # free and locked, as answered
@@ -44,6 +45,7 @@ class Balances:
         for row in rows:
             parts.setdefault(row["currency"].upper(), {})[row["type"]] = Decimal(row["balance"])
         self.listed = frozenset(parts)
+        self.told_ms |= dict.fromkeys(parts if of_now else (), self.world.true_ms)
         for coin, part in parts.items():
             pair = (part.get("trade"), part.get("frozen"))
             self.shown.setdefault(coin, deque(maxlen=ANSWERS_KEPT)).append(pair)
@@ -59,6 +61,8 @@ class Balances:
 
     def at_plan(self, payload: Mapping[str, Any]) -> None:
         """Begin anew with a look that passed; I8: what it changed was written down as another hand's before."""
+        looked_ms = self.answers[-1][0] if self.answers else 0
+        self.told_ms = {coin: ms for coin, ms in self.told_ms.items() if ms == looked_ms}
         if payload["mode"] == "live" and payload["validated"]:
             looked = {asset: Decimal(held) for asset, held in payload["totals"].items()}
             for asset in looked.keys() & self.totals.keys():
@@ -121,13 +125,13 @@ class Balances:
 
     def forget(self) -> None:
         """Start anew on an older disk."""
-        self.totals, self.traded, self.looked_ms = {}, {}, {}
+        self.totals, self.traded, self.looked_ms, self.told_ms = {}, {}, {}, {}
         self.answers.clear()
         self.shown = {}
 
     def clone(self) -> Balances:
         return replace(
             self,
-            **{name: deepcopy(getattr(self, name)) for name in ("totals", "traded", "looked_ms", "answers")},
+            **{name: deepcopy(getattr(self, name)) for name in ("totals", "traded", "looked_ms", "told_ms", "answers")},
             shown={coin: deque(pairs, ANSWERS_KEPT) for coin, pairs in self.shown.items()},
         )
