@@ -27,6 +27,8 @@ TRIANGLE_HUB = "BTC"
 STABLES = frozenset({"USDT", "USDC", "DAI", "TUSD", "FDUSD", "USDD", "PYUSD", "USDP"})
 # Doubts about whether a coin may be traded, not about what it costs.
 NOT_OF_PRICE = frozenset({Deny.TRADING_OFF, Deny.MARKET_HALTED, Deny.COIN_DEPEGGED, Deny.FEE_MISSING})
+# Doubts about how far a price moved, which one that stays there lifts.
+OF_MOVES = frozenset({Deny.PRICE_JUMPED, Deny.DAY_MOVE_TOO_LARGE})
 # Doubts that no better quote lifts: the owner has to look.
 FREEZING = frozenset({Deny.SYMBOL_MISSING, Deny.TRADING_OFF, Deny.MARKET_HALTED, Deny.COIN_DEPEGGED, Deny.PRICE_FAR})
 
@@ -74,15 +76,16 @@ def triangle_off(snapshot: Snapshot, asset: str) -> Decimal | None:
 def _check_memory(rules: MarketRules, mid: Decimal, known: CoinTrust, now: datetime) -> Iterator[Denial]:
     """Hold a price against the last one that passed: an exchange whose figures are wrong together shows only there.
 
-    A price that stays where it is passes after a day, unless it is so far away that it may be another coin.
+    A price that stays where it is passes after a day, unless it is so far away that it may be another coin. That it
+    stays is seen: two looks must have told it.
     """
     if not known.is_proven or known.price is None or known.at is None:
         return
-    moved = abs(mid - known.price) / known.price
-    if now - known.at < DAY:
+    moved, far = abs(mid - known.price) / known.price, known.price * FAR_FACTOR
+    if now - known.at < DAY or (known.price / FAR_FACTOR <= mid <= far and not known.was_told(mid, now)):
         what = f"the move of {rules.symbol} since our last look"
         yield from beyond(Deny.PRICE_JUMPED, rules.base, what, moved, MOVE_MAX)
-    elif not known.price / FAR_FACTOR <= mid <= known.price * FAR_FACTOR:
+    elif not known.price / FAR_FACTOR <= mid <= far:
         times = plain(FOUR_DIGITS.divide(mid, known.price))
         text = (
             f"{rules.symbol} costs {times} times what it did when its price last passed ({known.at:%Y-%m-%d %H:%M} UTC)"

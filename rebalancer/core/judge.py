@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from rebalancer.core.absent import count_rows
-from rebalancer.core.guards import FREEZING, NOT_OF_PRICE, PEG_OFF_MAX, beyond, doubts_of
+from rebalancer.core.guards import FREEZING, NOT_OF_PRICE, OF_MOVES, PEG_OFF_MAX, beyond, doubts_of
 from rebalancer.core.holdings import counted
 from rebalancer.core.model import Balance, Snapshot, Usage
 from rebalancer.core.money import HUNDRED, ONE, ZERO
@@ -86,6 +86,8 @@ def _remembered(snapshot: Snapshot, asset: str, known: CoinTrust, doubts: list[D
     if passes:
         assert mid is not None, asset
         made = known.passed(mid, at)
+    elif known.is_proven and mid is not None and all(doubt.code in NOT_OF_PRICE | OF_MOVES for doubt in doubts):
+        made = known.told(mid, at)
     frozen = known.state is CoinState.FROZEN or any(doubt.code in FREEZING for doubt in doubts)
     state = CoinState.FROZEN if frozen else CoinState.SUSPECT if doubts else CoinState.NORMAL
     if state is CoinState.NORMAL:

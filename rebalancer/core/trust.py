@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,7 @@ from rebalancer.core.canonical import moment_text, parse_moment
 from rebalancer.core.money import plain
 
 MOVE_MAX = Decimal("0.40")
+APART = timedelta(minutes=10)  # of two looks that agree: what is told wrong now is told wrong again a moment later
 FILL_OFF_MAX = Decimal("0.02")  # of the decision mid: far beyond spread and max_slippage_bps
 
 
@@ -29,7 +30,8 @@ class CoinTrust:
     """What is remembered of one coin.
 
     `price` is the last trusted mid, at exchange time `at`. A mid is trusted when it passed every test and stood near an
-    earlier one: the first of all is only `fresh`, for an exchange that lies once would be believed for long.
+    earlier one: the first of all is only `fresh`, for an exchange that lies once would be believed for long. So is one
+    that moved too far from the trusted one, until the day is over after which it may pass.
     """
 
     price: Decimal | None = None
@@ -37,7 +39,8 @@ class CoinTrust:
     state: CoinState = CoinState.NORMAL
     since: datetime | None = None  # of the state, unless it is normal
     why: str = ""  # the doubt in words, unless it is normal
-    fresh: Decimal | None = None  # passed every test at the last look, with nothing trusted to hold it against
+    fresh: Decimal | None = None  # what looks told since `fresh_at`, with nothing trusted near it
+    fresh_at: datetime | None = None
     accepted: bool = False  # by the owner, or a fill gave the last price away: the next need not agree with it
     rowless_since: datetime | None = None  # no look since then listed a balance of it, not even of nothing
     excused: bool = False  # the owner said that a coin without a row is not held
@@ -67,7 +70,7 @@ class CoinTrust:
         A coin without a balance row counts as not held from now on, for as long as it has none.
         """
         rowless = self.rowless_since
-        made = replace(self.forgotten(), accepted=True, fresh=None)
+        made = replace(self.forgotten(), accepted=True, fresh=None, fresh_at=None)
         return replace(made, rowless_since=rowless, excused=rowless is not None)
 
     def unexcused(self) -> CoinTrust:
@@ -82,16 +85,28 @@ class CoinTrust:
 
     def passed(self, mid: Decimal, at: datetime) -> CoinTrust:
         """Return the memory after a look at which the mid passed every test."""
-        if self.is_proven or (self.fresh is not None and is_near(mid, self.fresh)):
-            return replace(self, price=mid, at=at, fresh=None, accepted=False)
-        return replace(self, fresh=mid)
+        if self.is_proven or self.was_told(mid, at):
+            return replace(self, price=mid, at=at, fresh=None, fresh_at=None, accepted=False)
+        return self.told(mid, at)
+
+    def told(self, mid: Decimal, at: datetime) -> CoinTrust:
+        """Return the memory after a look at a mid that cannot be trusted yet."""
+        if self.fresh is not None and is_near(mid, self.fresh):
+            return self
+        return replace(self, fresh=mid, fresh_at=at)
+
+    def was_told(self, mid: Decimal, at: datetime) -> bool:
+        """Return whether an earlier look, not one of a moment ago, told a price near this one."""
+        if self.fresh is None or not is_near(mid, self.fresh):
+            return False
+        return self.fresh_at is None or at - self.fresh_at >= APART  # rows of before do not say when
 
     def after_fill_at(self, paid: Decimal) -> CoinTrust:
         """Return the memory after a fill; one far from what was believed leaves nothing to believe."""
-        believed = self.fresh if self.fresh is not None else self.price
+        believed = self.price if self.is_proven or self.fresh is None else self.fresh
         if believed is None or abs(paid - believed) <= FILL_OFF_MAX * believed:
             return self
-        return replace(self, fresh=None, accepted=True)
+        return replace(self, fresh=None, fresh_at=None, accepted=True)
 
 
 UNKNOWN = CoinTrust()
@@ -115,6 +130,8 @@ def _document(coin: CoinTrust) -> dict[str, Any]:
         made |= {"since": moment_text(coin.since), "why": coin.why}
     if coin.fresh is not None:
         made["fresh"] = plain(coin.fresh)
+    if coin.fresh_at is not None:
+        made["fresh_at"] = moment_text(coin.fresh_at)
     if coin.rowless_since is not None:
         made["rowless_since"] = moment_text(coin.rowless_since)
     return made | {name: True for name in ("accepted", "excused") if getattr(coin, name)}
@@ -136,4 +153,5 @@ def _read(row: Mapping[str, Any]) -> CoinTrust:
         rowless_since=parse_moment(row["rowless_since"]) if "rowless_since" in row else None,
         excused=row.get("excused", False),
         fresh=Decimal(row["fresh"]) if "fresh" in row else None,
+        fresh_at=parse_moment(row["fresh_at"]) if "fresh_at" in row else None,
     )

@@ -169,7 +169,8 @@ def test_a_bound_is_told_in_whole_percent() -> None:
 def test_a_price_is_too_far_after_a_day_beyond_four_times_or_a_fourth_of_what_it_was(
     known: str, times: str | None
 ) -> None:
-    found = tuple(doubts_of(SEEN, "ETH", CoinTrust(d(known), NOW - timedelta(days=1))))
+    stays = CoinTrust(d(known), NOW - timedelta(days=1), fresh=d(2000), fresh_at=NOW - timedelta(hours=1))
+    found = tuple(doubts_of(SEEN, "ETH", stays))
     text = (
         f"ethusdt costs {times} times what it did when its price last passed (2026-02-28 12:00 UTC)"
         ": a collapse, a redenomination or another coin of that name"

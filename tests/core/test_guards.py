@@ -111,6 +111,19 @@ def test_a_price_that_stays_where_it_jumped_to_passes_after_a_day() -> None:
         assert states(plan(seen, usage)).get("XRP") == state, hours
 
 
+def test_a_lie_after_a_day_of_doubt_passes_only_where_an_earlier_look_told_the_same() -> None:
+    """Seen in the simulation: of a coin that fell to a fifth, ten times the price was only twice the trusted one."""
+    made = plan(with_price(SEEN, "XRP", "0.2"))
+    seen, usage = later(made, 23, with_price(SEEN, "XRP", "2"))
+    lied = plan(seen, usage)
+    assert states(lied) == {"XRP": "suspect"} and lied.trust["XRP"].price == 1 and lied.nav_quote == 10_000
+    assert [denial.code for denial in doubts_of(seen, "XRP", usage.coins["XRP"])] == [Deny.PRICE_JUMPED]
+    seen, usage = later(lied, 23.1, with_price(SEEN, "XRP", "2"))
+    assert states(plan(seen, usage)) == {"XRP": "suspect"}, "a moment later is no second look"
+    seen, usage = later(lied, 24, with_price(SEEN, "XRP", "2"))
+    assert not states(plan(seen, usage)) and plan(seen, usage).trust["XRP"] == CoinTrust(d(2), seen.taken_at)
+
+
 @pytest.mark.parametrize("factor", ["0.001", "0.24", "4.1", "1000"])
 def test_a_price_too_far_away_after_a_day_waits_for_the_owner(factor: str) -> None:
     """A collapse, a redenomination or another coin of that name: no market makes up for trading on it."""
@@ -125,7 +138,7 @@ def test_a_price_too_far_away_after_a_day_waits_for_the_owner(factor: str) -> No
     seen, _ = later(made, 1, moved)
     again = plan(seen, acked)
     assert not states(again) and again.trust["XRP"].fresh == d(factor) and not again.trust["XRP"].is_proven
-    seen, usage = later(again, 1, moved)
+    seen, usage = later(again, 2, moved)
     assert plan(seen, usage).trust["XRP"] == CoinTrust(d(factor), seen.taken_at)
     assert plan(seen, usage).nav_quote == 9_000 + 1_000 * d(factor)
 
@@ -231,7 +244,9 @@ def test_a_coin_that_was_never_looked_at_gets_its_smallest_order_first_and_the_r
         sold = {leg.asset: leg for leg in first.legs}["SOL"]
         assert sold.notional_quote < 20 and sold.capped and "the smallest order tries it" in sold.reason.text
     assert {leg.asset: leg for leg in known.legs}["SOL"].notional_quote > 500
-    after = make_plan(seen, wanted, replace(USAGE, coins=first.trust), live=True)
+    soon = make_plan(later(first, 0.1, seen)[0], wanted, replace(USAGE, coins=first.trust), live=True)
+    assert [leg.size for leg in soon.legs] == [leg.size for leg in first.legs], "a moment later is no second look"
+    after = make_plan(later(first, 1, seen)[0], wanted, replace(USAGE, coins=first.trust), live=True)
     assert [leg.size for leg in after.legs] == [leg.size for leg in known.legs]
     dry = make_plan(seen, wanted, replace(USAGE, coins=half))
     assert {leg.asset: leg.notional_quote for leg in dry.legs}["SOL"] > 500, "a plan that costs nothing is whole"
@@ -297,11 +312,11 @@ def test_a_price_is_believed_once_two_looks_agree_and_not_before() -> None:
     """Seen in the simulation: an exchange that lied at the first look and again later was believed for hours."""
     none = replace(USAGE, coins={a: k for a, k in KNOWN.items() if a != "XRP"})
     first = plan(with_price(SEEN, "XRP", "1.7"), none)
-    assert first.trust["XRP"] == CoinTrust(fresh=d("1.7")) and not states(first)
+    assert first.trust["XRP"] == CoinTrust(fresh=d("1.7"), fresh_at=SEEN.taken_at) and not states(first)
     seen, usage = later(first, 1, SEEN)
     second = plan(seen, usage)
-    assert second.trust["XRP"] == CoinTrust(fresh=d(1)) and not second.denials
-    seen, usage = later(second, 1, with_price(SEEN, "XRP", "1.3"))
+    assert second.trust["XRP"] == CoinTrust(fresh=d(1), fresh_at=seen.taken_at) and not second.denials
+    seen, usage = later(second, 2, with_price(SEEN, "XRP", "1.3"))
     assert plan(seen, usage).trust["XRP"] == CoinTrust(d("1.3"), seen.taken_at)
 
 

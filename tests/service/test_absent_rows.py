@@ -46,6 +46,7 @@ def test_after_the_owners_word_the_coin_is_tried_with_the_smallest_order_and_the
     first = [record.notional_quote for record in house.records if record.asset == "SOL"]
     assert first and max(first) < 68, "of 67,000: the smallest"
     for _ in range(4):
+        house.clock.advance(600)
         house.cycle()
     assert house.held("SOL") > 10
     must_hold(house)
@@ -58,6 +59,7 @@ def test_looks_that_trade_nothing_after_the_word_do_not_make_its_first_order_a_l
     house.mode = "dry-run"
     house.restart()
     for _ in range(3):
+        house.clock.advance(600)
         assert house.cycle().plan is not None
     house.mode = "live"
     house.restart()

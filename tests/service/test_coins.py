@@ -116,6 +116,7 @@ def test_coins_that_no_look_saw_before_get_their_smallest_orders_first(tmp_path:
     house.cycle()
     first = [record.notional_quote for record in house.records]
     assert first and max(first) < 68, "of 67,000: a thousandth each at the most"
+    house.clock.advance(600)
     house.cycle()
     later = [record.notional_quote for record in house.records][len(first) :]
     assert max(later) > 1000
