@@ -124,6 +124,25 @@ def test_a_lie_after_a_day_of_doubt_passes_only_where_an_earlier_look_told_the_s
     assert not states(plan(seen, usage)) and plan(seen, usage).trust["XRP"] == CoinTrust(d(2), seen.taken_at)
 
 
+@pytest.mark.parametrize("factor", ["0.25", "0.5", "2", "4"])
+def test_a_price_that_no_look_told_before_is_in_doubt_after_a_day_too(factor: str) -> None:
+    seen = with_price(SEEN, "XRP", factor)
+    known = CoinTrust(d(1), SEEN.taken_at - timedelta(days=1))
+    assert [doubt.code for doubt in doubts_of(seen, "XRP", known)] == [Deny.PRICE_JUMPED]
+
+
+def test_only_a_price_in_doubt_for_its_move_alone_is_a_look_that_told_it() -> None:
+    moved, wide = with_price(SEEN, "XRP", "1.7"), with_price(SEEN, "XRP", "1.7")
+    book = wide.books["XRP"]
+    bid = replace(book.bids[0], price=book.bids[0].price * d("0.98"))
+    wide = replace(wide, books={**wide.books, "XRP": replace(book, bids=(bid, *book.bids[1:]))})
+    assert plan(moved).trust["XRP"].fresh == d("1.7")
+    assert states(plan(wide)) == {"XRP": "suspect"} and plan(wide).trust["XRP"].fresh is None
+    unknown = replace(USAGE, coins={a: k for a, k in KNOWN.items() if a != "XRP"})
+    day = replace(moved, tickers={**moved.tickers, "XRP": replace(moved.tickers["XRP"], open_24h=d(1))})
+    assert plan(day, unknown).trust["XRP"].fresh is None, "what has no price to be held against passes every test first"
+
+
 @pytest.mark.parametrize("factor", ["0.001", "0.24", "4.1", "1000"])
 def test_a_price_too_far_away_after_a_day_waits_for_the_owner(factor: str) -> None:
     """A collapse, a redenomination or another coin of that name: no market makes up for trading on it."""
