@@ -22,6 +22,7 @@ from rebalancer.journal.store import Journal
 from rebalancer.service.clock import SystemClock
 from tests.cli.conftest import Owner, words_of
 from tests.cli.exchanges import EMBEDDED, LIVE
+from tests.cli.rehearsed import saw_the_prices
 
 
 @contextmanager
@@ -159,6 +160,7 @@ LARGE = ("BTC=5", "ETH=55")  # of 35 and 25
 @pytest.fixture
 def asking(owner: Owner) -> str:
     """Change the owner's targets beyond a cycle's cap once they were served; return the run that asks for leave."""
+    saw_the_prices(owner)
     for _ in range(8):
         code = owner.say("run", "--live", **LIVE).code
         if code == Exit.DONE:

@@ -13,6 +13,7 @@ from rebalancer.service.lock import hold_lock
 from rebalancer.simulator.faults import Faults
 from tests.cli.conftest import Owner, Said
 from tests.cli.exchanges import LIVE, exchange_with, key_for
+from tests.cli.rehearsed import saw_the_prices
 from tests.e2e.processes import ACCESS_KEY, SECRET_KEY
 
 SECRETS = (ACCESS_KEY, SECRET_KEY, "Signature=")
@@ -91,6 +92,7 @@ def test_the_code_is_reached(owner: Owner, code: Exit, way: Callable[[Owner], Sa
 
 
 def test_within_bands_is_0_also_with_exit_code(owner: Owner) -> None:
+    saw_the_prices(owner)
     for _ in range(4):
         said = owner.say("run", "--live", "--json", **LIVE)
     assert said.code == Exit.DONE and json.loads(said.out)["status"] == "within_bands"

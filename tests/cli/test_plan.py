@@ -17,6 +17,7 @@ from rebalancer.cli.exits import Exit
 from rebalancer.service.lock import hold_lock
 from tests.cli.conftest import Owner
 from tests.cli.exchanges import EMBEDDED, LIVE, exchange_with, key_for
+from tests.cli.rehearsed import saw_the_prices
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -25,6 +26,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def settle(owner: Owner) -> None:
     """Run live cycles until nothing is left to trade."""
+    saw_the_prices(owner)
     for _ in range(4):
         if owner.say("run", "--live", **LIVE).code == Exit.DONE:
             return

@@ -8,8 +8,10 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.cli.exits import Exit
+from rebalancer.service.clock import SystemClock
 from tests.cli.conftest import Owner
 from tests.cli.exchanges import EMBEDDED, FAST, LIVE, exchange_that_says, exchange_with, key_for
+from tests.cli.rehearsed import saw_the_prices
 from tests.e2e.processes import ACCESS_KEY, SECRET_KEY
 from tests.report.plans import HOSTILE
 
@@ -78,6 +80,7 @@ def test_one_canonical_line_a_cycle_goes_to_the_log(owner: Owner) -> None:
 
 
 def test_a_second_run_right_after_a_settled_one_trades_nothing(owner: Owner) -> None:
+    saw_the_prices(owner)
     codes = [owner.say("run", "--live", **LIVE).code for _ in range(5)]
     assert codes[-1] == Exit.DONE
     settled = json.loads(owner.say("run", "--live", "--json", **LIVE).out)
@@ -134,11 +137,12 @@ def test_direct_routes_of_the_file_are_traded_and_told(owner: Owner) -> None:
     weights = "BTC = 65\nETH = 20\nUSDT = 15\n"
     head, rest = text.split("[weights]")[0], text.split("[schedule]")[1]
     owner.targets.write_text(f"{head}[weights]\n{weights}\n[schedule]{rest}", encoding="utf-8")
-    with exchange_with() as (url, exchange):
+    with exchange_with(rate=FAST) as (url, exchange):
         exchange.deposit(next(iter(exchange.state.users.values())), "ETH", Decimal(1))
         exchange.deposit(next(iter(exchange.state.users.values())), "BTC", Decimal("0.05"))
-        owner.say("run", **key_for(url, live=True))  # dry: prices that were never seen get the smallest orders
-        said = owner.say("run", "--live", **key_for(url, live=True))
+        owner.say("run", **key_for(url, live=True, rate=FAST))  # dry: prices never seen get the smallest orders
+        SystemClock(FAST).sleep(600)  # two looks count as two ten minutes apart
+        said = owner.say("run", "--live", **key_for(url, live=True, rate=FAST))
         assert "ethbtc" in {order.symbol for order in exchange.state.orders.values()}
     assert "sold directly for" in said.out and "saves about" in said.out, said.out
     assert "directly from coin to coin" in " ".join(said.out.split())

@@ -9,6 +9,7 @@ import pytest
 from rebalancer.cli.exits import Exit
 from rebalancer.targets.schema import schema_text
 from tests.cli.conftest import Owner
+from tests.cli.rehearsed import saw_the_prices
 
 
 def test_show_names_every_setting_in_force(owner: Owner) -> None:
@@ -87,6 +88,7 @@ def test_a_bad_file_is_not_edited(owner: Owner) -> None:
 
 def test_changed_targets_are_served_at_the_next_run(owner: Owner) -> None:
     live = {"REBALANCER_VENUE": "embedded", "REBALANCER_MODE": "live"}
+    saw_the_prices(owner)
     for _ in range(4):
         settled = json.loads(owner.say("run", "--live", "--json", **live).out)
     assert settled["status"] == "within_bands"
