@@ -24,6 +24,7 @@ TRIES, TRIES_BY_CHANCE = 4, 8
 LEGS = 3
 # A round of reads opens as many connections as it happens to need, and a busy machine asks for an order again.
 BY_CHANCE = re.compile(rf"connect for reads|GET /v1/order/\S+ #(?!([1-{LEGS}]): )")
+LOOKS_APART_S = 600.0  # from when on a price that was told twice is trusted, and more than the smallest orders are sent
 ABSENCE_S, APART_S = 425.0, 35.0  # until absence can be proven, and between the two answers that it needs
 UNKNOWN = "outcome_unknown"
 SETTLED = {"done", "within_bands"}
@@ -82,6 +83,7 @@ def enumerate_boundaries() -> list[str]:
         with TemporaryDirectory() as folder, World(Path(folder)).open() as world:
             done = world.victim()
             passed = [str(name) for name in world.notes("at")]
+            world.leap(LOOKS_APART_S)
             if _status(done) == "work_left" and _status(world.run()) == "done":  # a busy machine may be too slow for it
                 wrong = complaints_at_the_end(world)
                 assert not wrong, wrong
@@ -147,6 +149,8 @@ def _settle(world: World, outcome: Outcome) -> None:
             break
         if _status(done) == UNKNOWN:
             world.leap(APART_S if world.clock.late_s else ABSENCE_S)
+        elif _status(done) == "work_left":
+            world.leap(LOOKS_APART_S)
     else:
         outcome.complaints.append(f"not settled: {outcome.runs}; {done.stderr[-500:]}")
     outcome.settled_s, outcome.leapt_s = time.perf_counter() - began, world.clock.late_s
