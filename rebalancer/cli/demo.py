@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,15 @@ max_order_notional     = 2000
 """
 
 
+class _LaterClock(SystemClock):
+    """The real time, and however much later the demo makes it."""
+
+    later = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.later
+
+
 @click.command(epilog="\b\nExamples:\n  rebalancer demo\n  rebalancer demo --serve --days-a-minute 2")
 @click.option("--serve", is_flag=True, help="Weeks of hourly looks in minutes, beside the page, until stopped.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), show_default=True,
@@ -77,7 +87,7 @@ def _once() -> int:
     with tempfile.TemporaryDirectory(prefix="rebalancer-demo-") as folder:
         # Nothing of the caller's own settings reaches the demo: neither key nor mode nor state.
         settings = Settings.model_construct(mode=LIVE, venue="embedded", state_dir=Path(folder), clock_rate=1.0)
-        clock = SystemClock()
+        clock = _LaterClock()
         with connect(settings, "embedded", clock=clock, codes={}, live=True) as connection:
             connection.venue.fetch_server_time()
             account_id = account_of(settings, connection, live=True)
@@ -86,15 +96,18 @@ def _once() -> int:
                 shell = make_shell(
                     settings, connection, journal, clock=clock, mode=LIVE, account_id=account_id, say=_say
                 )
-                return _show(shell, connection, targets)
+                return _show(shell, connection, targets, clock)
 
 
-def _show(shell: Shell, connection: Connection, targets: Targets) -> int:
+def _show(shell: Shell, connection: Connection, targets: Targets, clock: _LaterClock) -> int:
     click.echo(f"{heading('demo', connection.kind)}  no key, no network, nothing is left behind")
     _title(1, "A drifted account on an embedded exchange that speaks HTX's protocol")
     click.echo("The same client, planner and journal as in a live run.")
     _title(2, "The dry-run report: what would be traded, and why")
     _dry_report(shell, targets)
+    from rebalancer.core.trust import APART  # noqa: PLC0415
+
+    clock.later = APART  # a price is trusted from the second look on that is no moment after the first
     _title(3, "The same plan carried out, within the limits of each cycle")
     result = _settle(shell, targets)
     _title(4, "The settled result")
